@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+// What strided host memory does. Elementwise work is plain loops, which compilers vectorise to the speed of memory; they
+// need only std. Products, solves and eigenvalues are declared here for float and double and defined on Eigen by
+// host/engine.hpp, host/solve.hpp and host/eigh.hpp: a forgotten header is an error, never a second definition.
+#pragma once
+#include <cmath>
+#include <limits>
+#include <selfpred/host/array.hpp>
+#include <selfpred/host/rows.hpp>
+#include <selfpred/host/walk.hpp>
+
+namespace selfpred {
+
+template <class S>
+struct host_operations;
+
+template <class S, int R>
+struct tensor_traits<strided<S, R>> : does_operations<strided<S, R>> {
+  using operations = host_operations<std::remove_const_t<S>>;
+  static auto filled(strided<S, R> const& x, shape const& s, double v) { return operations::filled(x, s, v); }
+};
+
+namespace detail {
+
+/// Integers are copied and never averaged; below 24 bits of significand an average stalls (an update under half an ulp
+/// is lost), so narrow floats are not averaged in place either.
+template <class S>
+inline constexpr bool averages = !std::numeric_limits<S>::is_integer && sizeof(S) >= sizeof(float);
+
+/// Reference products for element types without an engine (long double, a user's own).
+template <class S>
+struct host_products {
+  static void gemm(S a, matrix_view<S const> x, matrix_view<S const> y, S b, matrix_view<S> z) {
+    for (index i = 0; i < z.rows(); ++i)
+      for (index j = 0; j < z.cols(); ++j) {
+        S s(0);
+        for (index k = 0; k < x.cols(); ++k) s += x(i, k) * y(k, j);
+        z(i, j) = b == S(0) ? a * s : a * s + b * z(i, j);
+      }
+  }
+  static void gemm_symmetric(S a, matrix_view<S const> x, matrix_view<S const> y, S b, matrix_view<S> z) {
+    gemm(a, x, y, b, z);
+  }
+};
+template <>
+struct host_products<float>;
+template <>
+struct host_products<double>;
+
+template <class S>
+struct host_solver;  // host/solve.hpp
+template <class S>
+struct host_eigensolver;  // host/eigh.hpp
+
+// The memory between the first and the last element of a view, as addresses that may be compared.
+template <class S>
+std::pair<char const*, char const*> address_range(strided<S const> const& x) {
+  auto const *low = x.data, *high = x.data;
+  for (int i = 0; i < x.rank; ++i) {
+    auto const d = static_cast<std::size_t>(i);
+    if (x.extent[d] == 0) return {nullptr, nullptr};
+    (x.stride[d] < 0 ? low : high) += (x.extent[d] - 1) * x.stride[d];
+  }
+  return {reinterpret_cast<char const*>(low), reinterpret_cast<char const*>(high + 1)};
+}
+
+}  // namespace detail
+
+/// The operations of strided<S, Rank>: non-template signatures, so every host tensor of one element type shares them.
+template <class S>
+struct host_operations : default_operations<host_operations<S>> {
+  using in = strided<S const>;
+  using out = strided<S>;
+  using in2 = matrix_view<S const>;
+  using out2 = matrix_view<S>;
+
+  static selfpred::shape shape(in const& x) { return x.shape(); }
+  static void const* storage(in const& x) { return x.data; }
+  static bool averageable(in const&) { return detail::averages<S>; }
+  static host_array<S> filled(in const&, selfpred::shape const& s, double v) {
+    return host_array<S>(s, static_cast<S>(v));
+  }
+  static bool overlaps(in const& x, in const& y) {
+    auto const a = detail::address_range(x), b = detail::address_range(y);
+    return a.first != a.second && b.first != b.second && std::less<>()(a.first, b.second) &&
+           std::less<>()(b.first, a.second);
+  }
+
+  static void copy(in const& x, out const& y) {
+    detail::walk(x, y, [](index n, S const* u, index su, S* v, index sv) {
+      if (su == 1 && sv == 1)
+        for (index i = 0; i < n; ++i) v[i] = u[i];
+      else
+        for (index i = 0; i < n; ++i) v[i * sv] = u[i * su];
+    });
+  }
+  static void axpby(double a, in const& x, double b, out const& y) {
+    refuse_integers();
+    S const p = static_cast<S>(a), q = static_cast<S>(b);
+    detail::walk(x, y, [=](index n, S const* u, index su, S* v, index sv) {
+      if (q == S(0))  // y is write-only: a NaN in it must not survive
+        for (index i = 0; i < n; ++i) v[i * sv] = p * u[i * su];
+      else if (su == 1 && sv == 1)
+        for (index i = 0; i < n; ++i) v[i] = p * u[i] + q * v[i];
+      else
+        for (index i = 0; i < n; ++i) v[i * sv] = p * u[i * su] + q * v[i * sv];
+    });
+  }
+  // y + w (x - y) has x = y as an exact fixed point. (1 - w) y + w x has not: the two rounded weights need not sum to 1,
+  // and at w = 1e-4 in float a standing x is missed by 3e-4.
+  static void lerp(double w, in const& x, out const& y) {
+    refuse_integers();
+    static_assert(std::numeric_limits<S>::is_integer || detail::averages<S>,
+                  "selfpred: averaging in a narrow type loses every small update; keep the average in float");
+    if (w == 1) return copy(x, y);
+    S const p = static_cast<S>(w);
+    detail::walk(x, y, [=](index n, S const* u, index su, S* v, index sv) {
+      if (su == 1 && sv == 1)
+        for (index i = 0; i < n; ++i) v[i] += p * (u[i] - v[i]);
+      else
+        for (index i = 0; i < n; ++i) v[i * sv] += p * (u[i * su] - v[i * sv]);
+    });
+  }
+  static double dot(in const& x, in const& y) {
+    double total = 0;
+    detail::walk(x, y, [&](index n, S const* u, index su, S const* v, index sv) {
+      total += detail::dot_run(n, u, su, v, sv);
+    });
+    return total;
+  }
+  static void copy_out(in const& x, std::span<double> o) {
+    expect_size("copy_out", x.shape(), o.size());
+    detail::walk(x, view_dense(o.data(), x.shape()), [](index n, S const* u, index su, double* v, index sv) {
+      for (index i = 0; i < n; ++i) v[i * sv] = static_cast<double>(u[i * su]);
+    });
+  }
+  static void copy_in(std::span<double const> s, out const& y) {
+    expect_size("copy_in", y.shape(), s.size());
+    detail::walk(view_dense(s.data(), y.shape()), y, [](index n, double const* u, index su, S* v, index sv) {
+      for (index i = 0; i < n; ++i) v[i * sv] = static_cast<S>(u[i * su]);
+    });
+  }
+  // Sums over batches are kept in double: a float product a block, combined without further rounding.
+  static host_array<double> accumulator(in const&, selfpred::shape const& s) { return host_array<double>(s); }
+  static void accumulate(double a, in const& x, double b, strided<double> const& sum) {
+    detail::walk(x, sum, [=](index n, S const* u, index su, double* v, index sv) {
+      if (b == 0)
+        for (index i = 0; i < n; ++i) v[i * sv] = a * static_cast<double>(u[i * su]);
+      else
+        for (index i = 0; i < n; ++i) v[i * sv] = a * static_cast<double>(u[i * su]) + b * v[i * sv];
+    });
+  }
+  static void narrow(double a, strided<double const> const& sum, out const& y) {
+    detail::walk(sum, y, [=](index n, double const* u, index su, S* v, index sv) {
+      for (index i = 0; i < n; ++i) v[i * sv] = static_cast<S>(a * u[i * su]);
+    });
+  }
+
+  static void gemm(double a, in2 x, op p, in2 y, op q, double b, out2 z) {
+    static_assert(requires { sizeof(detail::host_products<S>); },
+                  "selfpred: products of host memory need #include <selfpred/host/engine.hpp> "
+                  "(adapters/eigen.hpp has it)");
+    x = oriented(x, p), y = oriented(y, q);
+    expect_product("gemm", x, y, z);
+    detail::host_products<S>::gemm(static_cast<S>(a), x, y, static_cast<S>(b), z);
+  }
+  static void gemm_symmetric(double a, in2 x, op p, in2 y, op q, double b, out2 z) {
+    static_assert(requires { sizeof(detail::host_products<S>); },
+                  "selfpred: products of host memory need #include <selfpred/host/engine.hpp> "
+                  "(adapters/eigen.hpp has it)");
+    x = oriented(x, p), y = oriented(y, q);
+    expect_product("gemm_symmetric", x, y, z);
+    if (z.rows() != z.cols())
+      throw shape_error(detail::complaint("gemm_symmetric", "the result", z.shape().text(), "a square matrix"));
+    detail::host_products<S>::gemm_symmetric(static_cast<S>(a), x, y, static_cast<S>(b), z);
+  }
+  static void add_diagonal(double a, out2 x) {
+    for (index i = 0; i < std::min(x.rows(), x.cols()); ++i) x(i, i) += static_cast<S>(a);
+  }
+  static void normalize_rows(double epsilon, in2 x, out2 y) {
+    expect_same("normalize_rows", x, y);
+    detail::normalize_rows(epsilon, x, y);
+  }
+  static void normalize_rows_adjoint(double epsilon, in2 x, out2 g) {
+    expect_same("normalize_rows_adjoint", x, g);
+    detail::normalize_rows_adjoint(epsilon, x, g);
+  }
+  static void scale_rows(in2 w, in2 x, out2 y) {
+    expect_same("scale_rows", x, y);
+    if (w.rows() != x.rows() || w.cols() != 1)
+      throw shape_error(detail::complaint("scale_rows", "the column of weights", w.shape().text(),
+                                          selfpred::shape(x.rows(), 1).text()));
+    detail::scale_rows(w, x, y);
+  }
+  static double spd_solve(out2 x, out2 y)
+    requires std::is_floating_point_v<S>
+  {
+    static_assert(requires { sizeof(detail::host_solver<S>); },
+                  "selfpred: solving in host memory needs #include <selfpred/host/solve.hpp> (adapters/eigen.hpp has it)");
+    if (x.rows() != x.cols() || x.rows() != y.rows())
+      throw shape_error(detail::complaint("spd_solve", "x", x.shape().text(),
+                                          selfpred::shape(y.rows(), y.rows()).text()));
+    return detail::host_solver<S>::spd_solve(x, y);
+  }
+  static void eigh_power(in2 x, double power, out2 y)
+    requires std::is_floating_point_v<S>
+  {
+    static_assert(requires { sizeof(detail::host_eigensolver<S>); },
+                  "selfpred: eigenvalues in host memory need #include <selfpred/host/eigh.hpp>");
+    expect_same("eigh_power", x, y);
+    detail::host_eigensolver<S>::eigh_power(x, power, y);
+  }
+  static void eigenvalues(in2 x, std::span<double> w)
+    requires std::is_floating_point_v<S>
+  {
+    static_assert(requires { sizeof(detail::host_eigensolver<S>); },
+                  "selfpred: eigenvalues in host memory need #include <selfpred/host/eigh.hpp>");
+    expect_size("eigenvalues", selfpred::shape(x.rows(), 1), w.size());
+    detail::host_eigensolver<S>::eigenvalues(x, w);
+  }
+
+ private:
+  static constexpr void refuse_integers() {
+    static_assert(!std::numeric_limits<S>::is_integer,
+                  "selfpred: averaging or scaling an integral tensor has no meaning; copy it (list it in "
+                  "buffers(model))");
+  }
+  static in2 oriented(in2 x, op p) { return p == op::none ? x : x.transposed(); }
+  static void expect_size(char const* verb, selfpred::shape const& s, std::size_t n) {
+    if (static_cast<index>(n) != s.size())
+      throw shape_error(detail::complaint(verb, "the span", std::to_string(n) + " values", std::to_string(s.size())));
+  }
+  static void expect_same(char const* verb, in2 x, in2 y) {
+    if (x.shape() != y.shape()) throw shape_error(detail::complaint(verb, "y", y.shape().text(), x.shape().text()));
+  }
+  static void expect_product(char const* verb, in2 x, in2 y, in2 z) {
+    if (x.cols() != y.rows() || z.rows() != x.rows() || z.cols() != y.cols())
+      throw shape_error(detail::complaint(verb, "(" + x.shape().text() + ") * (" + y.shape().text() + ")",
+                                          "to be stored in (" + z.shape().text() + ")", "matching inner and outer sizes"));
+  }
+};
+
+}  // namespace selfpred

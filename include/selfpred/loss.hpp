@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// The self-predictive loss and its gradient by hand.
+#pragma once
+#include <selfpred/stop_gradient.hpp>
+#include <selfpred/workspace.hpp>
+
+namespace selfpred {
+
+/// normalized: sum_i |q_i/|q_i| - t_i/|t_i||^2 = 2 - 2 cos, the one that is trained. squared: ||Q - T||_F^2, the one that
+/// is analysed.
+enum class loss_kind { normalized, squared };
+/// Over the rows of a batch.
+enum class reduction { mean, sum };
+
+/// The defaults are BYOL's public code: mean over rows, x / sqrt(max(|x|^2, 1e-12)).
+struct loss_options {
+  loss_kind kind = loss_kind::normalized;
+  reduction rows = reduction::mean;
+  double epsilon = 1e-12;  ///< floor of |x|^2 in the normalisation; at least 0
+
+  void check() const {
+    if (!(epsilon >= 0) || !std::isfinite(epsilon))
+      throw domain_error(detail::complaint("loss", "epsilon", std::to_string(epsilon), "finite and at least 0"));
+  }
+};
+
+/// prediction_loss(q, stop_gradient(t), gradient, workspace, options): the loss of predictions q against targets t, both
+/// b x f, and gradient <- dL/dQ.
+///
+/// With r = |q|, u = q/r, v = t/|t|: L = w sum_i |u_i - v_i|^2 and dL/dq = 2 w ((u - v) - (u.(u - v)) u) / r, w = 1/b for
+/// the mean (Richemond et al. 2023, section 2; Grill et al. 2020, equation 2). Below the floor of epsilon, u = q /
+/// sqrt(epsilon) and dL/dq = 2 w (u - v) / sqrt(epsilon): value and gradient agree on both sides.
+/// The target is stopped<T>; a live tensor there does not compile. Errors: shape_error; alias_error for q and t in the
+/// same storage. The gradient must not share storage with q or t. Cost: six passes over b x f, one reduction, no
+/// allocation after the first call of a shape, no synchronisation.
+/// Example: examples/objective_step.cpp
+struct prediction_loss_fn {
+  template <matrix Q, stopped_tensor T, matrix M>
+    requires compatible<Q, stopped_value_t<T>> && compatible<Q, M>
+  scalar_t<Q> operator()(Q const& q, T const& target, M& gradient, workspace<M>& work,
+                         loss_options const& options = {}) const {
+    options.check();
+    auto const& t = target.get();
+    shape const s = shape_of(q);
+    expect_shape("target", shape_of(t), s);
+    expect_shape("gradient", shape_of(gradient), s);
+    if (s.rows() == 0) throw shape_error(detail::complaint("prediction_loss", "q", s.text(), "at least one row"));
+    if (overlaps(q, t))
+      throw alias_error("prediction_loss: target shares its storage with q, expected the output of the target network");
+    double const w = options.rows == reduction::mean ? 1 / static_cast<double>(s.rows()) : 1.0;
+    if (options.kind == loss_kind::squared) {
+      copy(q, gradient);
+      axpby(-1.0, t, 1.0, gradient);
+      scalar_t<Q> const loss = scalar_t<Q>(w) * dot(gradient, gradient);
+      axpby(2 * w, gradient, 0.0, gradient);
+      return loss;
+    }
+    M& v = work.get(0, q, s);
+    normalize_rows(options.epsilon, q, gradient);
+    normalize_rows(options.epsilon, t, v);
+    axpby(-1.0, v, 1.0, gradient);
+    scalar_t<Q> const loss = scalar_t<Q>(w) * dot(gradient, gradient);
+    axpby(2 * w, gradient, 0.0, gradient);
+    normalize_rows_adjoint(options.epsilon, q, gradient);
+    return loss;
+  }
+  template <class Q, class T, class M>
+    requires(!stopped_tensor<T>)
+  void operator()(Q const&, T const&, M&, workspace<M>&, loss_options const& = {}) const {
+    static_assert(!sizeof(T*),
+                  "selfpred: the target of a loss must be stopped: write prediction_loss(q, "
+                  "selfpred::stop_gradient(target), gradient, workspace)");
+  }
+
+ private:
+  static void expect_shape(char const* what, shape const& got, shape const& expected) {
+    if (got != expected) throw shape_error(detail::complaint("prediction_loss", what, got.text(), expected.text()));
+  }
+};
+inline constexpr prediction_loss_fn prediction_loss{};
+
+}  // namespace selfpred

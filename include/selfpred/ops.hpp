@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+// The public verbs over tensor_traits, in BLAS's words. They are function objects: a plain function of these names would
+// lose to at::dot or std::copy by argument-dependent lookup, and with a less lucky return type it would compile.
+#pragma once
+#include <selfpred/concepts.hpp>
+
+namespace selfpred {
+namespace detail {
+
+struct value_fn {
+  double operator()(double x) const { return x; }
+  template <has_adl_handle S>
+  double operator()(S const& x) const {
+    return value(x);
+  }
+};
+struct sqrt_fn {
+  double operator()(double x) const { return std::sqrt(x); }
+  template <has_adl_handle S>
+  S operator()(S const& x) const {
+    return sqrt(x);
+  }
+};
+struct reciprocal_fn {
+  double operator()(double x) const { return x > 0 ? 1 / x : 0; }
+  template <has_adl_handle S>
+  S operator()(S const& x) const {
+    return reciprocal(x);
+  }
+};
+struct shape_of_fn {
+  template <tensor T>
+  shape operator()(T const& x) const {
+    return operations_t<T const>::shape(operand(x));
+  }
+};
+struct storage_fn {
+  template <tensor T>
+  void const* operator()(T const& x) const {
+    return operations_t<T const>::storage(operand(x));
+  }
+};
+struct overlaps_fn {
+  template <tensor X, compatible<X> Y>
+  bool operator()(X const& x, Y const& y) const {
+    return operations_t<X const>::overlaps(operand(x), operand(y));
+  }
+};
+struct filled_fn {
+  template <tensor T>
+  owner_t<T> operator()(T const& like, shape const& s, double v = 0) const {
+    return tensor_traits<bare<T>>::filled(like, s, v);
+  }
+};
+struct accumulator_fn {
+  template <tensor T>
+  accumulator_t<T> operator()(T const& like, shape const& s) const {
+    return operations_t<T const>::accumulator(operand(like), s);
+  }
+};
+struct accumulate_fn {
+  template <tensor X>
+  void operator()(scalar_t<X> a, X const& x, scalar_t<X> b, accumulator_t<X>& sum) const {
+    decltype(auto) w = operand(sum);
+    operations_t<X const>::accumulate(a, operand(x), b, w);
+  }
+};
+struct narrow_fn {
+  template <tensor Y>
+    requires writable<Y>
+  void operator()(scalar_t<Y> a, accumulator_t<Y> const& sum, Y&& y) const {
+    decltype(auto) o = operand(y);
+    operations_t<Y>::narrow(a, operand(sum), o);
+  }
+};
+struct axpby_fn {
+  template <tensor X, compatible<X> Y>
+    requires writable<Y>
+  void operator()(scalar_t<Y> a, X const& x, scalar_t<Y> b, Y&& y) const {
+    decltype(auto) o = operand(y);
+    operations_t<Y>::axpby(a, operand(x), b, o);
+  }
+};
+struct lerp_fn {
+  template <tensor X, compatible<X> Y>
+    requires writable<Y>
+  void operator()(scalar_t<Y> w, X const& x, Y&& y) const {
+    decltype(auto) o = operand(y);
+    operations_t<Y>::lerp(w, operand(x), o);
+  }
+};
+struct copy_fn {
+  template <tensor X, compatible<X> Y>
+    requires writable<Y>
+  void operator()(X const& x, Y&& y) const {
+    decltype(auto) o = operand(y);
+    operations_t<Y>::copy(operand(x), o);
+  }
+};
+struct clone_fn {
+  template <tensor T>
+  owner_t<T> operator()(T const& x) const {
+    auto y = filled_fn{}(x, shape_of_fn{}(x));
+    copy_fn{}(x, y);
+    return y;
+  }
+};
+struct dot_fn {
+  template <tensor X, compatible<X> Y>
+  scalar_t<X> operator()(X const& x, Y const& y) const {
+    return operations_t<X const>::dot(operand(x), operand(y));
+  }
+};
+struct copy_out_fn {
+  template <tensor T>
+  void operator()(T const& x, std::span<double> row_major) const {
+    operations_t<T const>::copy_out(operand(x), row_major);
+  }
+};
+struct copy_in_fn {
+  template <tensor T>
+    requires writable<T>
+  void operator()(std::span<double const> row_major, T&& x) const {
+    decltype(auto) o = operand(x);
+    operations_t<T>::copy_in(row_major, o);
+  }
+};
+struct gemm_fn {
+  template <matrix X, matrix Y, matrix Z>
+    requires compatible<X, Y> && compatible<X, Z> && writable<Z>
+  void operator()(scalar_t<Z> a, X const& x, op p, Y const& y, op q, scalar_t<Z> b, Z&& z) const {
+    decltype(auto) o = operand(z);
+    operations_t<Z>::gemm(a, operand(x), p, operand(y), q, b, o);
+  }
+};
+struct gemm_symmetric_fn {
+  template <matrix X, matrix Y, matrix Z>
+    requires compatible<X, Y> && compatible<X, Z> && writable<Z>
+  void operator()(scalar_t<Z> a, X const& x, op p, Y const& y, op q, scalar_t<Z> b, Z&& z) const {
+    decltype(auto) o = operand(z);
+    operations_t<Z>::gemm_symmetric(a, operand(x), p, operand(y), q, b, o);
+  }
+};
+struct add_diagonal_fn {
+  template <matrix X>
+    requires writable<X>
+  void operator()(scalar_t<X> a, X&& x) const {
+    decltype(auto) o = operand(x);
+    operations_t<X>::add_diagonal(a, o);
+  }
+};
+struct normalize_rows_fn {
+  template <matrix X, matrix Y>
+    requires compatible<X, Y> && writable<Y>
+  void operator()(double epsilon, X const& x, Y&& y) const {
+    decltype(auto) o = operand(y);
+    operations_t<Y>::normalize_rows(epsilon, operand(x), o);
+  }
+};
+struct normalize_rows_adjoint_fn {
+  template <matrix X, matrix Y>
+    requires compatible<X, Y> && writable<Y>
+  void operator()(double epsilon, X const& x, Y&& g) const {
+    decltype(auto) o = operand(g);
+    operations_t<Y>::normalize_rows_adjoint(epsilon, operand(x), o);
+  }
+};
+struct scale_rows_fn {
+  template <matrix_with_row_scaling W, matrix X, matrix Y>
+    requires compatible<W, X> && compatible<X, Y> && writable<Y>
+  void operator()(W const& w, X const& x, Y&& y) const {
+    decltype(auto) o = operand(y);
+    operations_t<Y>::scale_rows(operand(w), operand(x), o);
+  }
+};
+struct spd_solve_fn {
+  template <matrix_with_solve X, matrix_with_solve Y>
+    requires compatible<X, Y> && writable<X> && writable<Y>
+  scalar_t<Y> operator()(X&& x, Y&& y) const {
+    decltype(auto) a = operand(x);
+    decltype(auto) b = operand(y);
+    return operations_t<Y>::spd_solve(a, b);
+  }
+};
+struct eigh_power_fn {
+  template <matrix_with_eigh X, matrix_with_eigh Y>
+    requires compatible<X, Y> && writable<Y>
+  void operator()(X const& x, double power, Y&& y) const {
+    decltype(auto) o = operand(y);
+    operations_t<Y>::eigh_power(operand(x), power, o);
+  }
+};
+struct eigenvalues_fn {
+  template <matrix_with_eigh X>
+  void operator()(X const& x, std::span<double> ascending) const {
+    operations_t<X const>::eigenvalues(operand(x), ascending);
+  }
+};
+
+}  // namespace detail
+
+// scalars
+inline constexpr detail::value_fn value{};            ///< read a scalar: the one host-device synchronisation
+inline constexpr detail::sqrt_fn square_root{};       ///< of a scalar
+inline constexpr detail::reciprocal_fn reciprocal{};  ///< of a scalar; 0 for 0: a zero tensor stays zero without a branch
+// any tensor
+inline constexpr detail::shape_of_fn shape_of{};
+inline constexpr detail::storage_fn storage{};        ///< the address that tells tensors apart; nullptr for none
+inline constexpr detail::overlaps_fn overlaps{};      ///< whether x and y share storage
+inline constexpr detail::filled_fn filled{};          ///< a new owner like x: filled(like, shape, value = 0)
+inline constexpr detail::clone_fn clone{};            ///< an independent owner with x's values
+inline constexpr detail::copy_fn copy{};              ///< y <- x
+inline constexpr detail::axpby_fn axpby{};            ///< y <- a x + b y; with b = 0, y is write-only
+inline constexpr detail::lerp_fn lerp{};              ///< y <- y + w (x - y)
+inline constexpr detail::dot_fn dot{};                ///< sum of x_i y_i, in double or better
+inline constexpr detail::copy_out_fn copy_out{};      ///< to row-major doubles on the host; synchronises
+inline constexpr detail::copy_in_fn copy_in{};        ///< from row-major doubles on the host
+inline constexpr detail::accumulator_fn accumulator{};  ///< a zero sum, wider than x where the backend can
+inline constexpr detail::accumulate_fn accumulate{};  ///< sum <- a x + b sum; with b = 0, sum is write-only
+inline constexpr detail::narrow_fn narrow{};          ///< y <- a sum
+// matrices
+inline constexpr detail::gemm_fn gemm{};              ///< z <- a op(x) op(y) + b z
+inline constexpr detail::gemm_symmetric_fn gemm_symmetric{};  ///< gemm whose caller promises a symmetric result
+inline constexpr detail::add_diagonal_fn add_diagonal{};      ///< x <- x + a I
+inline constexpr detail::normalize_rows_fn normalize_rows{};  ///< y_i <- x_i / sqrt(max(|x_i|^2, epsilon))
+inline constexpr detail::normalize_rows_adjoint_fn normalize_rows_adjoint{};  ///< g <- (d normalize / d x)^T g
+// capabilities
+inline constexpr detail::scale_rows_fn scale_rows{};  ///< y_i <- w_i x_i, w a column
+inline constexpr detail::spd_solve_fn spd_solve{};    ///< y <- x^-1 y; x is destroyed; smallest pivot, 0 = failed
+inline constexpr detail::eigh_power_fn eigh_power{};  ///< y <- x^power of a symmetric x, negative eigenvalues as 0
+inline constexpr detail::eigenvalues_fn eigenvalues{};  ///< of a symmetric x, ascending
+
+}  // namespace selfpred

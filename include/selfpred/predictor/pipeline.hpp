@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+// From what a rule says about one batch to the predictor in use: rule -> EMA of P -> rescale -> + alpha I.
+#pragma once
+#include <cstdint>
+#include <selfpred/linalg/norms.hpp>
+#include <selfpred/predictor/rule.hpp>
+
+namespace selfpred {
+
+/// Whether P is divided by a norm of its own before alpha I is added. The normalised loss ignores a positive scale of P,
+/// but alpha does not. none is the paper's.
+enum class rescaling { none, spectral, frobenius };
+
+struct predictor_options {
+  double alpha = 0;             ///< the paper's ridge on P: P + alpha I is applied; at least 0
+  double momentum = 0.99;       ///< rho of P_bar <- rho P_bar + (1 - rho) P, in [0, 1); our default, the paper's is not public
+  std::int64_t update_every = 1;  ///< refresh P at steps 0, k, 2k, ...; in between it is held. A refresh counts once in rho
+  rescaling rescale = rescaling::none;
+
+  void check() const {
+    detail::expect_at_least("objective", "alpha", alpha, 0);
+    if (!(momentum >= 0 && momentum < 1))
+      throw domain_error(detail::complaint("objective", "predictor_momentum", std::to_string(momentum), "in [0, 1)"));
+    detail::expect_at_least("objective", "update_every", static_cast<double>(update_every), 1);
+  }
+};
+
+/// Everything that a predictor remembers, in plain numbers for any serialiser. Exact for float and double tensors.
+struct predictor_state {
+  std::int64_t step = 0;        ///< steps taken
+  std::int64_t refreshes = 0;   ///< of them, those that made a new P
+  double momentum_product = 1;  ///< product of rho over the refreshes: P_bar / (1 - product) is unbiased
+  index size = 0;               ///< f
+  std::vector<double> average;  ///< P_bar, row-major, f x f
+
+  friend bool operator==(predictor_state const&, predictor_state const&) = default;
+};
+
+/// The state machine round a rule. A step is staged, looked at, and only then committed, so that a caller who fails in
+/// between has changed nothing.
+template <matrix M, predictor_rule<M> Rule>
+class predictor_pipeline {
+ public:
+  predictor_pipeline(Rule rule, predictor_options options) : rule_(rule), options_(options) {
+    rule_.check();
+    options_.check();
+  }
+
+  /// Whether the next step makes a new P.
+  bool refreshes_next() const { return step_ % options_.update_every == 0; }
+
+  /// The predictor of the next step, from this batch's moments: P_bar_next / (1 - product) [rescaled] + alpha I.
+  M const& stage(covariances<M> const& c) {
+    M& p = work_.get(raw, c.s, shape_of(c.s));
+    rule_(c, rule_work_, p);
+    if constexpr (detail::reads_scalars_freely<M>)
+      if (!std::isfinite(dot(p, p)))
+        throw non_finite_error("objective: the predictor has a NaN or an infinity, expected finite values: the latents "
+                               "are not finite, or too large for this rule");
+    bool const first = refreshes_ == 0;
+    if (!first && shape_of(*average_) != shape_of(p))
+      throw shape_error(detail::complaint("objective", "the predictor", shape_of(p).text(), shape_of(*average_).text()));
+    double const rho = options_.momentum;
+    M& next = ensure(next_average_, p);
+    axpby(1 - rho, p, 0.0, next);
+    if (!first) axpby(rho, *average_, 1.0, next);
+    staged_product_ = product_ * rho;
+    staged_ = true;
+    assemble(next, staged_product_, ensure(next_applied_, p));
+    return *next_applied_;
+  }
+  /// The step is taken, with the staged predictor if there is one.
+  void commit() {
+    if (staged_) {
+      std::swap(average_, next_average_);
+      std::swap(applied_, next_applied_);
+      product_ = staged_product_;
+      ++refreshes_;
+      staged_ = false;
+    }
+    ++step_;
+  }
+
+  /// The predictor in use, alpha I included. Throws state_error before the first step.
+  M const& applied() const {
+    if (!applied_) throw state_error("objective: there is no predictor yet, expected a step or a restore first");
+    return *applied_;
+  }
+  std::int64_t step() const { return step_; }
+  std::int64_t refreshes() const { return refreshes_; }
+  Rule const& rule() const { return rule_; }
+  predictor_options const& options() const { return options_; }
+
+  /// A copy of the state, read back to the host.
+  predictor_state state() const {
+    predictor_state s{step_, refreshes_, product_, 0, {}};
+    if (refreshes_ > 0) {
+      s.size = shape_of(*average_).rows();
+      s.average.resize(static_cast<std::size_t>(s.size * s.size));
+      copy_out(*average_, s.average);
+    }
+    return s;
+  }
+  /// Continue from a state; `like` is any tensor of the kind to be made. Bit-exact: the next step is the one that would
+  /// have followed. Throws domain_error for a state that no run can have.
+  template <compatible<M> L>
+  void restore(predictor_state const& s, L const& like) {
+    if (s.step < 0 || s.refreshes < 0 || s.refreshes > s.step)
+      throw domain_error(detail::complaint("objective.restore", "step, refreshes",
+                                           std::to_string(s.step) + ", " + std::to_string(s.refreshes),
+                                           "0 <= refreshes <= step"));
+    if (!(s.momentum_product >= 0 && s.momentum_product <= 1) || (s.refreshes > 0 && s.momentum_product == 1))
+      throw domain_error(detail::complaint("objective.restore", "momentum_product", std::to_string(s.momentum_product),
+                                           "in [0, 1), or 1 before the first refresh"));
+    if (s.size < 0 || static_cast<std::size_t>(s.size) > s.average.size() + 1 ||
+        static_cast<std::size_t>(s.size * s.size) != s.average.size() || (s.refreshes > 0) != (s.size > 0))
+      throw domain_error(detail::complaint("objective.restore", "average",
+                                           std::to_string(s.average.size()) + " values",
+                                           "size * size = " + std::to_string(s.size) + " squared, 0 before a refresh"));
+    if (s.refreshes > 0) {
+      M average = filled(like, shape(s.size, s.size)), applied = filled(like, shape(s.size, s.size));
+      copy_in(s.average, average);
+      assemble(average, s.momentum_product, applied);
+      average_.emplace(std::move(average)), applied_.emplace(std::move(applied));
+    } else
+      average_.reset(), applied_.reset();
+    product_ = s.momentum_product, step_ = s.step, refreshes_ = s.refreshes, staged_ = false;
+  }
+
+  /// ||P||_2 and ||P||_F before alpha I, and the rule's residual on the moments it last saw.
+  scalar_t<M> spectral_norm() {
+    M& p = work_.get(without_alpha, applied(), shape_of(applied()));
+    copy(applied(), p);
+    add_diagonal(-options_.alpha, p);
+    return linalg::spectral_norm(p, norm_work_);
+  }
+  scalar_t<M> residual(covariances<M> const& c) {
+    return rule_.residual(c, rule_work_, work_.get(raw, c.s, shape_of(c.s)));
+  }
+
+ private:
+  enum slot : std::size_t { raw, without_alpha };
+
+  void assemble(M const& average, double product, M& applied) {
+    scalar_t<M> scale(1 / (1 - product));
+    if (options_.rescale == rescaling::frobenius) scale = reciprocal(linalg::frobenius_norm(average));
+    if (options_.rescale == rescaling::spectral) scale = reciprocal(linalg::spectral_norm(average, norm_work_));
+    axpby(scale, average, 0.0, applied);
+    add_diagonal(options_.alpha, applied);
+  }
+  template <class L>
+  static M& ensure(std::optional<M>& m, L const& like) {
+    if (!m || shape_of(*m) != shape_of(like)) m.emplace(filled(like, shape_of(like)));
+    return *m;
+  }
+
+  Rule rule_;
+  predictor_options options_;
+  std::optional<M> average_, next_average_, applied_, next_applied_;
+  double product_ = 1, staged_product_ = 1;
+  std::int64_t step_ = 0, refreshes_ = 0;
+  bool staged_ = false;
+  workspace<M> work_, rule_work_, norm_work_;
+};
+
+}  // namespace selfpred

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// selfpred: self-predictive representation learning for any tensor type. Everything but adapters and host engines, which
+// need a library of their own: add <selfpred/adapters/eigen.hpp> or another.
+#pragma once
+#include <selfpred/ema.hpp>
+#include <selfpred/objective.hpp>
+#include <selfpred/predictor/direct_copy.hpp>
+#include <selfpred/predictor/linear_regression.hpp>
+#include <selfpred/predictor/newton_schulz.hpp>
+#include <selfpred/schedule/constant.hpp>
+#include <selfpred/schedule/cosine.hpp>
+#include <selfpred/version.hpp>
