@@ -122,7 +122,7 @@ concept has_adl_handle = requires(S const& s) {
 /// Never the element type. Arithmetic on it is not a synchronisation; selfpred::value(s) is, and the only one.
 template <class S>
 concept scalar_handle = std::copyable<S> && std::constructible_from<S, double> && requires(S const& a) {
-  { a * a } -> std::convertible_to<S>;
+  { a* a } -> std::convertible_to<S>;
   { a + a } -> std::convertible_to<S>;
 } && (std::same_as<S, double> || detail::has_adl_handle<S>);
 
@@ -206,9 +206,9 @@ concept tensor = detail::adapted<T> && scalar_handle<scalar_t<T>> &&
 
 /// Products: enough for Newton-Schulz, DirectCopy, the trainable predictor and the loss.
 template <class T>
-concept matrix = tensor<T> && (detail::rank_of<detail::read_t<T>> == any_rank ||
-                               detail::rank_of<detail::read_t<T>> == 2) &&
-                 detail::matrix_operations<operations_t<T>, detail::read_t<T>, detail::write_t<T>>;
+concept matrix =
+    tensor<T> && (detail::rank_of<detail::read_t<T>> == any_rank || detail::rank_of<detail::read_t<T>> == 2) &&
+    detail::matrix_operations<operations_t<T>, detail::read_t<T>, detail::write_t<T>>;
 
 /// A symmetric positive definite solve: linear regression.
 template <class T>
@@ -216,8 +216,7 @@ concept matrix_with_solve = matrix<T> && detail::solve_operations<operations_t<T
 
 /// A symmetric eigendecomposition: diagnostics.
 template <class T>
-concept matrix_with_eigh =
-    matrix<T> && detail::eigh_operations<operations_t<T>, detail::read_t<T>, detail::write_t<T>>;
+concept matrix_with_eigh = matrix<T> && detail::eigh_operations<operations_t<T>, detail::read_t<T>, detail::write_t<T>>;
 
 /// Rows times a column of weights: weighted statistics.
 template <class T>

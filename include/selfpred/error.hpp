@@ -39,8 +39,8 @@ namespace detail {
 inline std::string complaint(std::string_view where, std::string_view what, std::string_view got,
                              std::string_view expected) {
   std::string text;
-  for (std::string_view part : {where, std::string_view(": "), what, std::string_view(" is "), got,
-                                std::string_view(", expected "), expected})
+  for (std::string_view part :
+       {where, std::string_view(": "), what, std::string_view(" is "), got, std::string_view(", expected "), expected})
     text += part;
   return text;
 }

@@ -122,7 +122,8 @@ void walk_named(std::string const& name, T& x, F& f) {
     walk_named(below(label(x)), labelled_value(x), f);
   else if constexpr (tuple_like<T>)
     [&]<std::size_t... I>(std::index_sequence<I...>) {
-      (walk_named(labelled<std::tuple_element_t<I, bare<T>>> ? name : below(std::to_string(I)), std::get<I>(x), f), ...);
+      (walk_named(labelled<std::tuple_element_t<I, bare<T>>> ? name : below(std::to_string(I)), std::get<I>(x), f),
+       ...);
     }(std::make_index_sequence<std::tuple_size_v<bare<T>>>{});
   else if constexpr (listed<T>) {
     auto&& p = listed_parameters(x);

@@ -1,45 +1,10 @@
 // SPDX-License-Identifier: MIT
 // One call a step: statistics -> rule -> EMA of P -> rescale -> + alpha I -> loss and gradients.
 #pragma once
-#include <selfpred/loss.hpp>
-#include <selfpred/predictor/pipeline.hpp>
+#include <selfpred/objective_options.hpp>
 #include <selfpred/predictor/trainable_linear.hpp>
 
 namespace selfpred {
-
-/// How the losses of the two directions are put together. BYOL's code sums them.
-enum class directions { sum, mean };
-
-/// The defaults train as BYOL's public code does, with P averaged (rho is our choice; the paper's is not public).
-struct objective_options {
-  double alpha = 0;                         ///< ridge on P: P + alpha I is applied
-  double predictor_momentum = 0.99;         ///< rho of the EMA of P, in [0, 1)
-  std::int64_t update_every = 1;            ///< refresh P every k steps
-  rescaling rescale = rescaling::none;      ///< of P before alpha I is added
-  loss_options loss = {};
-  selfpred::directions directions = selfpred::directions::sum;
-};
-
-/// What a step gives. The gradients live in the objective until its next step (evaluate: until its next evaluate).
-template <matrix M>
-struct step_result {
-  scalar_t<M> loss;
-  M const& gradient1;  ///< dL/dZ1, b x f
-  M const& gradient2;  ///< dL/dZ2, b x f
-};
-template <matrix M>
-struct trainable_step_result : step_result<M> {
-  M const& predictor_gradient;  ///< dL/dP, f x f
-};
-
-/// Read back from the device on request; meaningful after the first step.
-struct objective_status {
-  std::int64_t step = 0;       ///< steps taken
-  std::int64_t refreshes = 0;  ///< of them, those that made a new P
-  double predictor_norm = 0;   ///< ||P||_2 of what is applied, before alpha I
-  double alpha = 0;
-  std::optional<double> residual;  ///< of the rule on the last batch; none after a restore
-};
 
 namespace detail {
 
@@ -225,14 +190,16 @@ class objective {
     scalar_t<M> loss = direction(d1.get(), t2, p, dz1, w, p_gradient, 0.0);
     loss = loss + direction(d2.get(), t1, p, dz2, w, p_gradient, 1.0);
     if constexpr (detail::reads_scalars_freely<M>)
-      if (!std::isfinite(loss)) explain(where, {dot(z1, z1), dot(z2, z2), dot(t1.get(), t1.get()), dot(t2.get(), t2.get())});
+      if (!std::isfinite(loss))
+        explain(where, {dot(z1, z1), dot(z2, z2), dot(t1.get(), t1.get()), dot(t2.get(), t2.get())});
     return {loss, w.tensors.get(dz1, z1, shape_of(z1)), w.tensors.get(dz2, z1, shape_of(z1))};
   }
   [[noreturn]] static void explain(char const* where, std::array<double, 4> const& squares) {
     constexpr char const* names[] = {"z1", "z2", "target1", "target2"};
     for (std::size_t i = 0; i < 4; ++i)
       if (!std::isfinite(squares[i]))
-        throw non_finite_error(std::string(where) + ": " + names[i] + " has a NaN or an infinity, expected finite values");
+        throw non_finite_error(std::string(where) + ": " + names[i] +
+                               " has a NaN or an infinity, expected finite values");
     throw non_finite_error(std::string(where) + ": the loss is not finite, expected latents whose predictions are");
   }
   template <class Z1, class Z2, class T1, class T2, class P>
@@ -251,9 +218,10 @@ class objective {
   static void refuse() {
     constexpr bool stored = tensor<Z1> && tensor<Z2> && (true && ... && tensor<P>);
     constexpr bool are_stopped = stopped_tensor<T1> && stopped_tensor<T2>;
-    static_assert(stored || !sizeof(Z1*),
-                  "selfpred: z1 and z2 must be stored tensors. A lazy expression needs .eval(); a type of your own needs "
-                  "selfpred::tensor_traits");
+    static_assert(
+        stored || !sizeof(Z1*),
+        "selfpred: z1 and z2 must be stored tensors. A lazy expression needs .eval(); a type of your own needs "
+        "selfpred::tensor_traits");
     static_assert(are_stopped || !sizeof(Z1*),
                   "selfpred: targets must be stopped: write objective.step(z1, z2, selfpred::stop_gradient(target1), "
                   "selfpred::stop_gradient(target2))");

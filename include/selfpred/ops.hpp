@@ -200,34 +200,35 @@ struct eigenvalues_fn {
 }  // namespace detail
 
 // scalars
-inline constexpr detail::value_fn value{};            ///< read a scalar: the one host-device synchronisation
-inline constexpr detail::sqrt_fn square_root{};       ///< of a scalar
-inline constexpr detail::reciprocal_fn reciprocal{};  ///< of a scalar; 0 for 0: a zero tensor stays zero without a branch
+inline constexpr detail::value_fn value{};       ///< read a scalar: the one host-device synchronisation
+inline constexpr detail::sqrt_fn square_root{};  ///< of a scalar
+inline constexpr detail::reciprocal_fn
+    reciprocal{};  ///< of a scalar; 0 for 0: a zero tensor stays zero without a branch
 // any tensor
 inline constexpr detail::shape_of_fn shape_of{};
-inline constexpr detail::storage_fn storage{};        ///< the address that tells tensors apart; nullptr for none
-inline constexpr detail::overlaps_fn overlaps{};      ///< whether x and y share storage
-inline constexpr detail::filled_fn filled{};          ///< a new owner like x: filled(like, shape, value = 0)
-inline constexpr detail::clone_fn clone{};            ///< an independent owner with x's values
-inline constexpr detail::copy_fn copy{};              ///< y <- x
-inline constexpr detail::axpby_fn axpby{};            ///< y <- a x + b y; with b = 0, y is write-only
-inline constexpr detail::lerp_fn lerp{};              ///< y <- y + w (x - y)
-inline constexpr detail::dot_fn dot{};                ///< sum of x_i y_i, in double or better
-inline constexpr detail::copy_out_fn copy_out{};      ///< to row-major doubles on the host; synchronises
-inline constexpr detail::copy_in_fn copy_in{};        ///< from row-major doubles on the host
+inline constexpr detail::storage_fn storage{};          ///< the address that tells tensors apart; nullptr for none
+inline constexpr detail::overlaps_fn overlaps{};        ///< whether x and y share storage
+inline constexpr detail::filled_fn filled{};            ///< a new owner like x: filled(like, shape, value = 0)
+inline constexpr detail::clone_fn clone{};              ///< an independent owner with x's values
+inline constexpr detail::copy_fn copy{};                ///< y <- x
+inline constexpr detail::axpby_fn axpby{};              ///< y <- a x + b y; with b = 0, y is write-only
+inline constexpr detail::lerp_fn lerp{};                ///< y <- y + w (x - y)
+inline constexpr detail::dot_fn dot{};                  ///< sum of x_i y_i, in double or better
+inline constexpr detail::copy_out_fn copy_out{};        ///< to row-major doubles on the host; synchronises
+inline constexpr detail::copy_in_fn copy_in{};          ///< from row-major doubles on the host
 inline constexpr detail::accumulator_fn accumulator{};  ///< a zero sum, wider than x where the backend can
-inline constexpr detail::accumulate_fn accumulate{};  ///< sum <- a x + b sum; with b = 0, sum is write-only
-inline constexpr detail::narrow_fn narrow{};          ///< y <- a sum
+inline constexpr detail::accumulate_fn accumulate{};    ///< sum <- a x + b sum; with b = 0, sum is write-only
+inline constexpr detail::narrow_fn narrow{};            ///< y <- a sum
 // matrices
-inline constexpr detail::gemm_fn gemm{};              ///< z <- a op(x) op(y) + b z
+inline constexpr detail::gemm_fn gemm{};                      ///< z <- a op(x) op(y) + b z
 inline constexpr detail::gemm_symmetric_fn gemm_symmetric{};  ///< gemm whose caller promises a symmetric result
 inline constexpr detail::add_diagonal_fn add_diagonal{};      ///< x <- x + a I
 inline constexpr detail::normalize_rows_fn normalize_rows{};  ///< y_i <- x_i / sqrt(max(|x_i|^2, epsilon))
 inline constexpr detail::normalize_rows_adjoint_fn normalize_rows_adjoint{};  ///< g <- (d normalize / d x)^T g
 // capabilities
-inline constexpr detail::scale_rows_fn scale_rows{};  ///< y_i <- w_i x_i, w a column
-inline constexpr detail::spd_solve_fn spd_solve{};    ///< y <- x^-1 y; x is destroyed; smallest pivot, 0 = failed
-inline constexpr detail::eigh_power_fn eigh_power{};  ///< y <- x^power of a symmetric x, negative eigenvalues as 0
+inline constexpr detail::scale_rows_fn scale_rows{};    ///< y_i <- w_i x_i, w a column
+inline constexpr detail::spd_solve_fn spd_solve{};      ///< y <- x^-1 y; x is destroyed; smallest pivot, 0 = failed
+inline constexpr detail::eigh_power_fn eigh_power{};    ///< y <- x^power of a symmetric x, negative eigenvalues as 0
 inline constexpr detail::eigenvalues_fn eigenvalues{};  ///< of a symmetric x, ascending
 
 }  // namespace selfpred

@@ -164,7 +164,8 @@ class statistics {
         if (std::isfinite(dot(out, out))) return 1 / (a * c);
       }
       if (!std::isfinite(dot(out, out)))
-        throw non_finite_error(std::string("statistics.add: ") + what + " has a NaN or an infinity, expected finite values");
+        throw non_finite_error(std::string("statistics.add: ") + what +
+                               " has a NaN or an infinity, expected finite values");
     }
     return 1;
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Scratch tensors that live between steps, so that a steady-state step makes none.
 #pragma once
-#include <selfpred/ops.hpp>
 #include <memory>
+#include <selfpred/ops.hpp>
 #include <vector>
 
 namespace selfpred {

@@ -123,9 +123,8 @@ struct host_operations : default_operations<host_operations<S>> {
   }
   static double dot(in const& x, in const& y) {
     double total = 0;
-    detail::walk(x, y, [&](index n, S const* u, index su, S const* v, index sv) {
-      total += detail::dot_run(n, u, su, v, sv);
-    });
+    detail::walk(
+        x, y, [&](index n, S const* u, index su, S const* v, index sv) { total += detail::dot_run(n, u, su, v, sv); });
     return total;
   }
   static void copy_out(in const& x, std::span<double> o) {
@@ -157,17 +156,19 @@ struct host_operations : default_operations<host_operations<S>> {
   }
 
   static void gemm(double a, in2 x, op p, in2 y, op q, double b, out2 z) {
-    static_assert(requires { sizeof(detail::host_products<S>); },
-                  "selfpred: products of host memory need #include <selfpred/host/engine.hpp> "
-                  "(adapters/eigen.hpp has it)");
+    static_assert(
+        requires { sizeof(detail::host_products<S>); },
+        "selfpred: products of host memory need #include <selfpred/host/engine.hpp> "
+        "(adapters/eigen.hpp has it)");
     x = oriented(x, p), y = oriented(y, q);
     expect_product("gemm", x, y, z);
     detail::host_products<S>::gemm(static_cast<S>(a), x, y, static_cast<S>(b), z);
   }
   static void gemm_symmetric(double a, in2 x, op p, in2 y, op q, double b, out2 z) {
-    static_assert(requires { sizeof(detail::host_products<S>); },
-                  "selfpred: products of host memory need #include <selfpred/host/engine.hpp> "
-                  "(adapters/eigen.hpp has it)");
+    static_assert(
+        requires { sizeof(detail::host_products<S>); },
+        "selfpred: products of host memory need #include <selfpred/host/engine.hpp> "
+        "(adapters/eigen.hpp has it)");
     x = oriented(x, p), y = oriented(y, q);
     expect_product("gemm_symmetric", x, y, z);
     if (z.rows() != z.cols())
@@ -195,26 +196,29 @@ struct host_operations : default_operations<host_operations<S>> {
   static double spd_solve(out2 x, out2 y)
     requires std::is_floating_point_v<S>
   {
-    static_assert(requires { sizeof(detail::host_solver<S>); },
-                  "selfpred: solving in host memory needs #include <selfpred/host/solve.hpp> (adapters/eigen.hpp has it)");
+    static_assert(
+        requires { sizeof(detail::host_solver<S>); },
+        "selfpred: solving in host memory needs #include <selfpred/host/solve.hpp> (adapters/eigen.hpp has it)");
     if (x.rows() != x.cols() || x.rows() != y.rows())
-      throw shape_error(detail::complaint("spd_solve", "x", x.shape().text(),
-                                          selfpred::shape(y.rows(), y.rows()).text()));
+      throw shape_error(
+          detail::complaint("spd_solve", "x", x.shape().text(), selfpred::shape(y.rows(), y.rows()).text()));
     return detail::host_solver<S>::spd_solve(x, y);
   }
   static void eigh_power(in2 x, double power, out2 y)
     requires std::is_floating_point_v<S>
   {
-    static_assert(requires { sizeof(detail::host_eigensolver<S>); },
-                  "selfpred: eigenvalues in host memory need #include <selfpred/host/eigh.hpp>");
+    static_assert(
+        requires { sizeof(detail::host_eigensolver<S>); },
+        "selfpred: eigenvalues in host memory need #include <selfpred/host/eigh.hpp>");
     expect_same("eigh_power", x, y);
     detail::host_eigensolver<S>::eigh_power(x, power, y);
   }
   static void eigenvalues(in2 x, std::span<double> w)
     requires std::is_floating_point_v<S>
   {
-    static_assert(requires { sizeof(detail::host_eigensolver<S>); },
-                  "selfpred: eigenvalues in host memory need #include <selfpred/host/eigh.hpp>");
+    static_assert(
+        requires { sizeof(detail::host_eigensolver<S>); },
+        "selfpred: eigenvalues in host memory need #include <selfpred/host/eigh.hpp>");
     expect_size("eigenvalues", selfpred::shape(x.rows(), 1), w.size());
     detail::host_eigensolver<S>::eigenvalues(x, w);
   }
@@ -236,7 +240,8 @@ struct host_operations : default_operations<host_operations<S>> {
   static void expect_product(char const* verb, in2 x, in2 y, in2 z) {
     if (x.cols() != y.rows() || z.rows() != x.rows() || z.cols() != y.cols())
       throw shape_error(detail::complaint(verb, "(" + x.shape().text() + ") * (" + y.shape().text() + ")",
-                                          "to be stored in (" + z.shape().text() + ")", "matching inner and outer sizes"));
+                                          "to be stored in (" + z.shape().text() + ")",
+                                          "matching inner and outer sizes"));
   }
 };
 

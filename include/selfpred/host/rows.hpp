@@ -37,8 +37,7 @@ void row_dots(matrix_view<S const> x, matrix_view<S const> y, index i, index row
     for (index j = 0; j < x.cols(); ++j)
       for (index r = 0; r < rows; ++r) sums[r] += static_cast<double>(x(i + r, j)) * static_cast<double>(y(i + r, j));
   } else {
-    for (index r = 0; r < rows; ++r)
-      sums[r] = dot_run(x.cols(), &x(i + r, 0), x.stride[1], &y(i + r, 0), y.stride[1]);
+    for (index r = 0; r < rows; ++r) sums[r] = dot_run(x.cols(), &x(i + r, 0), x.stride[1], &y(i + r, 0), y.stride[1]);
   }
 }
 

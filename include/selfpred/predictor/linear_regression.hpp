@@ -30,7 +30,8 @@ struct linear_regression {
       index const f = shape_of(p).rows();
       if (!(pivot > 0) || (damping == 0 && 2 * c.rows < f))
         throw domain_error(detail::complaint(
-            "linear_regression", "the smallest pivot of S, with b = " + std::to_string(c.rows) + " and f = " + std::to_string(f),
+            "linear_regression",
+            "the smallest pivot of S, with b = " + std::to_string(c.rows) + " and f = " + std::to_string(f),
             std::to_string(pivot), "above 0 and 2 b >= f, or damping above " + std::to_string(damping)));
     }
   }

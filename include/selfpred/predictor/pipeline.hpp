@@ -12,9 +12,11 @@ namespace selfpred {
 enum class rescaling { none, spectral, frobenius };
 
 struct predictor_options {
-  double alpha = 0;             ///< the paper's ridge on P: P + alpha I is applied; at least 0
-  double momentum = 0.99;       ///< rho of P_bar <- rho P_bar + (1 - rho) P, in [0, 1); our default, the paper's is not public
-  std::int64_t update_every = 1;  ///< refresh P at steps 0, k, 2k, ...; in between it is held. A refresh counts once in rho
+  double alpha = 0;  ///< the paper's ridge on P: P + alpha I is applied; at least 0
+  double momentum =
+      0.99;  ///< rho of P_bar <- rho P_bar + (1 - rho) P, in [0, 1); our default, the paper's is not public
+  std::int64_t update_every =
+      1;  ///< refresh P at steps 0, k, 2k, ...; in between it is held. A refresh counts once in rho
   rescaling rescale = rescaling::none;
 
   void check() const {
@@ -55,11 +57,13 @@ class predictor_pipeline {
     rule_(c, rule_work_, p);
     if constexpr (detail::reads_scalars_freely<M>)
       if (!std::isfinite(dot(p, p)))
-        throw non_finite_error("objective: the predictor has a NaN or an infinity, expected finite values: the latents "
-                               "are not finite, or too large for this rule");
+        throw non_finite_error(
+            "objective: the predictor has a NaN or an infinity, expected finite values: the latents "
+            "are not finite, or too large for this rule");
     bool const first = refreshes_ == 0;
     if (!first && shape_of(*average_) != shape_of(p))
-      throw shape_error(detail::complaint("objective", "the predictor", shape_of(p).text(), shape_of(*average_).text()));
+      throw shape_error(
+          detail::complaint("objective", "the predictor", shape_of(p).text(), shape_of(*average_).text()));
     double const rho = options_.momentum;
     M& next = ensure(next_average_, p);
     axpby(1 - rho, p, 0.0, next);
@@ -114,8 +118,7 @@ class predictor_pipeline {
                                            "in [0, 1), or 1 before the first refresh"));
     if (s.size < 0 || static_cast<std::size_t>(s.size) > s.average.size() + 1 ||
         static_cast<std::size_t>(s.size * s.size) != s.average.size() || (s.refreshes > 0) != (s.size > 0))
-      throw domain_error(detail::complaint("objective.restore", "average",
-                                           std::to_string(s.average.size()) + " values",
+      throw domain_error(detail::complaint("objective.restore", "average", std::to_string(s.average.size()) + " values",
                                            "size * size = " + std::to_string(s.size) + " squared, 0 before a refresh"));
     if (s.refreshes > 0) {
       M average = filled(like, shape(s.size, s.size)), applied = filled(like, shape(s.size, s.size));

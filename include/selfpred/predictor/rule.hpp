@@ -20,8 +20,7 @@ namespace detail {
 
 inline void expect_at_least(char const* where, char const* what, double got, double least) {
   if (!(got >= least) || !std::isfinite(got))
-    throw domain_error(
-        complaint(where, what, std::to_string(got), "finite and at least " + std::to_string(least)));
+    throw domain_error(complaint(where, what, std::to_string(got), "finite and at least " + std::to_string(least)));
 }
 
 }  // namespace detail

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// What an objective is told, and what it gives back.
+#pragma once
+#include <selfpred/loss.hpp>
+#include <selfpred/predictor/pipeline.hpp>
+
+namespace selfpred {
+
+/// How the losses of the two directions are put together. BYOL's code sums them.
+enum class directions { sum, mean };
+
+/// The defaults train as BYOL's public code does, with P averaged (rho is our choice; the paper's is not public).
+struct objective_options {
+  double alpha = 0;                     ///< ridge on P: P + alpha I is applied
+  double predictor_momentum = 0.99;     ///< rho of the EMA of P, in [0, 1)
+  std::int64_t update_every = 1;        ///< refresh P every k steps
+  rescaling rescale = rescaling::none;  ///< of P before alpha I is added
+  loss_options loss = {};
+  selfpred::directions directions = selfpred::directions::sum;
+};
+
+/// What a step gives. The gradients live in the objective until its next step (evaluate: until its next evaluate).
+template <matrix M>
+struct step_result {
+  scalar_t<M> loss;
+  M const& gradient1;  ///< dL/dZ1, b x f
+  M const& gradient2;  ///< dL/dZ2, b x f
+};
+template <matrix M>
+struct trainable_step_result : step_result<M> {
+  M const& predictor_gradient;  ///< dL/dP, f x f
+};
+
+/// Read back from the device on request; meaningful after the first step.
+struct objective_status {
+  std::int64_t step = 0;       ///< steps taken
+  std::int64_t refreshes = 0;  ///< of them, those that made a new P
+  double predictor_norm = 0;   ///< ||P||_2 of what is applied, before alpha I
+  double alpha = 0;
+  std::optional<double> residual;  ///< of the rule on the last batch; none after a restore
+};
+
+}  // namespace selfpred
