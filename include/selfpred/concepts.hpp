@@ -47,6 +47,7 @@ struct default_operations {
   }
   // Where sums over many batches are kept: a tensor of a wider type where there is one (hosts: double), else the same.
   template <class C>
+    requires requires(C const& x, shape const& s) { Ops::filled(x, s, 0.0); }
   static auto accumulator(C const& like, shape const& s) {
     return Ops::filled(like, s, 0.0);
   }
@@ -97,7 +98,7 @@ decltype(auto) operand(T& x) {
     return (x);
 }
 template <class T>
-using operand_t = decltype(operand(std::declval<T&>()));
+using operand_t = decltype(detail::operand(std::declval<T&>()));
 
 template <class T>
 struct resolve {

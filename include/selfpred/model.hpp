@@ -119,18 +119,19 @@ void walk_named(std::string const& name, T& x, F& f) {
   if constexpr (leaf<T>)
     f(name, x);
   else if constexpr (labelled<T>)
-    walk_named(below(label(x)), labelled_value(x), f);
+    detail::walk_named(below(detail::label(x)), detail::labelled_value(x), f);
   else if constexpr (tuple_like<T>)
     [&]<std::size_t... I>(std::index_sequence<I...>) {
-      (walk_named(labelled<std::tuple_element_t<I, bare<T>>> ? name : below(std::to_string(I)), std::get<I>(x), f),
+      (detail::walk_named(labelled<std::tuple_element_t<I, bare<T>>> ? name : below(std::to_string(I)), std::get<I>(x),
+                          f),
        ...);
     }(std::make_index_sequence<std::tuple_size_v<bare<T>>>{});
   else if constexpr (listed<T>) {
-    auto&& p = listed_parameters(x);
-    walk_named(name, p, f);
+    auto&& p = detail::listed_parameters(x);
+    detail::walk_named(name, p, f);
   } else if constexpr (std::ranges::range<bare<T>>) {
     std::size_t i = 0;
-    for (auto&& e : x) walk_named(labelled<decltype(e)> ? name : below(std::to_string(i)), e, f), ++i;
+    for (auto&& e : x) detail::walk_named(labelled<decltype(e)> ? name : below(std::to_string(i)), e, f), ++i;
   } else
     expect_walkable<T>();
 }
@@ -145,26 +146,26 @@ void walk_pairs(X& x, Y& y, F& f) {
   if constexpr (leaf<X>)
     f(x, y);
   else if constexpr (labelled<X>) {
-    if (label(x) != label(y))
-      throw shape_error(complaint("selfpred", "the name of a tensor", "'" + std::string(label(y)) + "'",
-                                  "'" + std::string(label(x)) + "'"));
-    walk_pairs(labelled_value(x), labelled_value(y), f);
+    if (detail::label(x) != detail::label(y))
+      throw shape_error(complaint("selfpred", "the name of a tensor", "'" + std::string(detail::label(y)) + "'",
+                                  "'" + std::string(detail::label(x)) + "'"));
+    detail::walk_pairs(detail::labelled_value(x), detail::labelled_value(y), f);
   } else if constexpr (tuple_like<X>) {
     static_assert(std::tuple_size_v<bare<X>> == std::tuple_size_v<bare<Y>>,
                   "selfpred: the two models have a different number of tensors");
     [&]<std::size_t... I>(std::index_sequence<I...>) {
-      (walk_pairs(std::get<I>(x), std::get<I>(y), f), ...);
+      (detail::walk_pairs(std::get<I>(x), std::get<I>(y), f), ...);
     }(std::make_index_sequence<std::tuple_size_v<bare<X>>>{});
   } else if constexpr (listed<X>) {
-    auto&& p = listed_parameters(x);
-    auto&& q = listed_parameters(y);
-    walk_pairs(p, q, f);
+    auto&& p = detail::listed_parameters(x);
+    auto&& q = detail::listed_parameters(y);
+    detail::walk_pairs(p, q, f);
   } else if constexpr (std::ranges::range<bare<X>>) {
     auto j = std::ranges::begin(y);
     for (auto&& e : x) {
       if (j == std::ranges::end(y)) leaf_count_error();
       auto&& o = *j;
-      walk_pairs(e, o, f);
+      detail::walk_pairs(e, o, f);
       ++j;
     }
     if (j != std::ranges::end(y)) leaf_count_error();

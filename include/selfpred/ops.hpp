@@ -31,19 +31,19 @@ struct reciprocal_fn {
 struct shape_of_fn {
   template <tensor T>
   shape operator()(T const& x) const {
-    return operations_t<T const>::shape(operand(x));
+    return operations_t<T const>::shape(detail::operand(x));
   }
 };
 struct storage_fn {
   template <tensor T>
   void const* operator()(T const& x) const {
-    return operations_t<T const>::storage(operand(x));
+    return operations_t<T const>::storage(detail::operand(x));
   }
 };
 struct overlaps_fn {
   template <tensor X, compatible<X> Y>
   bool operator()(X const& x, Y const& y) const {
-    return operations_t<X const>::overlaps(operand(x), operand(y));
+    return operations_t<X const>::overlaps(detail::operand(x), detail::operand(y));
   }
 };
 struct filled_fn {
@@ -55,46 +55,46 @@ struct filled_fn {
 struct accumulator_fn {
   template <tensor T>
   accumulator_t<T> operator()(T const& like, shape const& s) const {
-    return operations_t<T const>::accumulator(operand(like), s);
+    return operations_t<T const>::accumulator(detail::operand(like), s);
   }
 };
 struct accumulate_fn {
   template <tensor X>
   void operator()(scalar_t<X> a, X const& x, scalar_t<X> b, accumulator_t<X>& sum) const {
-    decltype(auto) w = operand(sum);
-    operations_t<X const>::accumulate(a, operand(x), b, w);
+    decltype(auto) w = detail::operand(sum);
+    operations_t<X const>::accumulate(a, detail::operand(x), b, w);
   }
 };
 struct narrow_fn {
   template <tensor Y>
     requires writable<Y>
   void operator()(scalar_t<Y> a, accumulator_t<Y> const& sum, Y&& y) const {
-    decltype(auto) o = operand(y);
-    operations_t<Y>::narrow(a, operand(sum), o);
+    decltype(auto) o = detail::operand(y);
+    operations_t<Y>::narrow(a, detail::operand(sum), o);
   }
 };
 struct axpby_fn {
   template <tensor X, compatible<X> Y>
     requires writable<Y>
   void operator()(scalar_t<Y> a, X const& x, scalar_t<Y> b, Y&& y) const {
-    decltype(auto) o = operand(y);
-    operations_t<Y>::axpby(a, operand(x), b, o);
+    decltype(auto) o = detail::operand(y);
+    operations_t<Y>::axpby(a, detail::operand(x), b, o);
   }
 };
 struct lerp_fn {
   template <tensor X, compatible<X> Y>
     requires writable<Y>
   void operator()(scalar_t<Y> w, X const& x, Y&& y) const {
-    decltype(auto) o = operand(y);
-    operations_t<Y>::lerp(w, operand(x), o);
+    decltype(auto) o = detail::operand(y);
+    operations_t<Y>::lerp(w, detail::operand(x), o);
   }
 };
 struct copy_fn {
   template <tensor X, compatible<X> Y>
     requires writable<Y>
   void operator()(X const& x, Y&& y) const {
-    decltype(auto) o = operand(y);
-    operations_t<Y>::copy(operand(x), o);
+    decltype(auto) o = detail::operand(y);
+    operations_t<Y>::copy(detail::operand(x), o);
   }
 };
 struct clone_fn {
@@ -108,20 +108,20 @@ struct clone_fn {
 struct dot_fn {
   template <tensor X, compatible<X> Y>
   scalar_t<X> operator()(X const& x, Y const& y) const {
-    return operations_t<X const>::dot(operand(x), operand(y));
+    return operations_t<X const>::dot(detail::operand(x), detail::operand(y));
   }
 };
 struct copy_out_fn {
   template <tensor T>
   void operator()(T const& x, std::span<double> row_major) const {
-    operations_t<T const>::copy_out(operand(x), row_major);
+    operations_t<T const>::copy_out(detail::operand(x), row_major);
   }
 };
 struct copy_in_fn {
   template <tensor T>
     requires writable<T>
   void operator()(std::span<double const> row_major, T&& x) const {
-    decltype(auto) o = operand(x);
+    decltype(auto) o = detail::operand(x);
     operations_t<T>::copy_in(row_major, o);
   }
 };
@@ -129,23 +129,23 @@ struct gemm_fn {
   template <matrix X, matrix Y, matrix Z>
     requires compatible<X, Y> && compatible<X, Z> && writable<Z>
   void operator()(scalar_t<Z> a, X const& x, op p, Y const& y, op q, scalar_t<Z> b, Z&& z) const {
-    decltype(auto) o = operand(z);
-    operations_t<Z>::gemm(a, operand(x), p, operand(y), q, b, o);
+    decltype(auto) o = detail::operand(z);
+    operations_t<Z>::gemm(a, detail::operand(x), p, detail::operand(y), q, b, o);
   }
 };
 struct gemm_symmetric_fn {
   template <matrix X, matrix Y, matrix Z>
     requires compatible<X, Y> && compatible<X, Z> && writable<Z>
   void operator()(scalar_t<Z> a, X const& x, op p, Y const& y, op q, scalar_t<Z> b, Z&& z) const {
-    decltype(auto) o = operand(z);
-    operations_t<Z>::gemm_symmetric(a, operand(x), p, operand(y), q, b, o);
+    decltype(auto) o = detail::operand(z);
+    operations_t<Z>::gemm_symmetric(a, detail::operand(x), p, detail::operand(y), q, b, o);
   }
 };
 struct add_diagonal_fn {
   template <matrix X>
     requires writable<X>
   void operator()(scalar_t<X> a, X&& x) const {
-    decltype(auto) o = operand(x);
+    decltype(auto) o = detail::operand(x);
     operations_t<X>::add_diagonal(a, o);
   }
 };
@@ -153,32 +153,32 @@ struct normalize_rows_fn {
   template <matrix X, matrix Y>
     requires compatible<X, Y> && writable<Y>
   void operator()(double epsilon, X const& x, Y&& y) const {
-    decltype(auto) o = operand(y);
-    operations_t<Y>::normalize_rows(epsilon, operand(x), o);
+    decltype(auto) o = detail::operand(y);
+    operations_t<Y>::normalize_rows(epsilon, detail::operand(x), o);
   }
 };
 struct normalize_rows_adjoint_fn {
   template <matrix X, matrix Y>
     requires compatible<X, Y> && writable<Y>
   void operator()(double epsilon, X const& x, Y&& g) const {
-    decltype(auto) o = operand(g);
-    operations_t<Y>::normalize_rows_adjoint(epsilon, operand(x), o);
+    decltype(auto) o = detail::operand(g);
+    operations_t<Y>::normalize_rows_adjoint(epsilon, detail::operand(x), o);
   }
 };
 struct scale_rows_fn {
   template <matrix_with_row_scaling W, matrix X, matrix Y>
     requires compatible<W, X> && compatible<X, Y> && writable<Y>
   void operator()(W const& w, X const& x, Y&& y) const {
-    decltype(auto) o = operand(y);
-    operations_t<Y>::scale_rows(operand(w), operand(x), o);
+    decltype(auto) o = detail::operand(y);
+    operations_t<Y>::scale_rows(detail::operand(w), detail::operand(x), o);
   }
 };
 struct spd_solve_fn {
   template <matrix_with_solve X, matrix_with_solve Y>
     requires compatible<X, Y> && writable<X> && writable<Y>
   scalar_t<Y> operator()(X&& x, Y&& y) const {
-    decltype(auto) a = operand(x);
-    decltype(auto) b = operand(y);
+    decltype(auto) a = detail::operand(x);
+    decltype(auto) b = detail::operand(y);
     return operations_t<Y>::spd_solve(a, b);
   }
 };
@@ -186,14 +186,14 @@ struct eigh_power_fn {
   template <matrix_with_eigh X, matrix_with_eigh Y>
     requires compatible<X, Y> && writable<Y>
   void operator()(X const& x, double power, Y&& y) const {
-    decltype(auto) o = operand(y);
-    operations_t<Y>::eigh_power(operand(x), power, o);
+    decltype(auto) o = detail::operand(y);
+    operations_t<Y>::eigh_power(detail::operand(x), power, o);
   }
 };
 struct eigenvalues_fn {
   template <matrix_with_eigh X>
   void operator()(X const& x, std::span<double> ascending) const {
-    operations_t<X const>::eigenvalues(operand(x), ascending);
+    operations_t<X const>::eigenvalues(detail::operand(x), ascending);
   }
 };
 

@@ -156,8 +156,9 @@ class statistics {
       double const n = dot(out, out);
       if (n >= 1e-30 && n <= 1e+60) return 1;
       index const count = 2 * shape_of(u1).size();
-      double const a = detail::power_of_two_scale(dot(u1, u1) + dot(u2, u2), count);
-      double const c = detail::power_of_two_scale(dot(v1, v1) + dot(v2, v2), count);
+      // 2^120 is a float; what subnormals would ask for, up to 2^149, is not.
+      double const a = std::min(detail::power_of_two_scale(dot(u1, u1) + dot(u2, u2), count), 0x1p120);
+      double const c = std::min(detail::power_of_two_scale(dot(v1, v1) + dot(v2, v2), count), 0x1p120);
       if (a != 1 || c != 1) {
         multiply<false>(scaled(scaled1, a, u1), scaled(scaled2, c, v1), scaled(scaled3, a, u2), scaled(scaled4, c, v2),
                         out);

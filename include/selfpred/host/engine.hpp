@@ -30,8 +30,11 @@ struct eigen_products {
   using in = matrix_view<S const>;
   using out = matrix_view<S>;
 
-  static bool by_columns(in const& x) { return x.stride[0] == 1 || x.rows() <= 1; }
-  static bool by_rows(in const& x) { return x.stride[1] == 1 || x.cols() <= 1; }
+  // Whether a leading dimension describes x: not where columns run backwards or into each other.
+  static bool by_columns(in const& x) {
+    return (x.stride[0] == 1 || x.rows() <= 1) && (x.cols() <= 1 || x.stride[1] >= std::max<index>(x.rows(), 1));
+  }
+  static bool by_rows(in const& x) { return by_columns(x.transposed()); }
   static index leading(in const& x) {
     index const step = by_columns(x) ? (x.cols() > 1 ? x.stride[1] : 1) : (x.rows() > 1 ? x.stride[0] : 1);
     return std::max<index>({step, by_columns(x) ? x.rows() : x.cols(), 1});

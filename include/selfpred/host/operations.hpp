@@ -210,6 +210,7 @@ struct host_operations : default_operations<host_operations<S>> {
     static_assert(
         requires { sizeof(detail::host_eigensolver<S>); },
         "selfpred: eigenvalues in host memory need #include <selfpred/host/eigh.hpp>");
+    expect_square("eigh_power", x);
     expect_same("eigh_power", x, y);
     detail::host_eigensolver<S>::eigh_power(x, power, y);
   }
@@ -219,6 +220,7 @@ struct host_operations : default_operations<host_operations<S>> {
     static_assert(
         requires { sizeof(detail::host_eigensolver<S>); },
         "selfpred: eigenvalues in host memory need #include <selfpred/host/eigh.hpp>");
+    expect_square("eigenvalues", x);
     expect_size("eigenvalues", selfpred::shape(x.rows(), 1), w.size());
     detail::host_eigensolver<S>::eigenvalues(x, w);
   }
@@ -233,6 +235,9 @@ struct host_operations : default_operations<host_operations<S>> {
   static void expect_size(char const* verb, selfpred::shape const& s, std::size_t n) {
     if (static_cast<index>(n) != s.size())
       throw shape_error(detail::complaint(verb, "the span", std::to_string(n) + " values", std::to_string(s.size())));
+  }
+  static void expect_square(char const* verb, in2 x) {
+    if (x.rows() != x.cols()) throw shape_error(detail::complaint(verb, "x", x.shape().text(), "a square matrix"));
   }
   static void expect_same(char const* verb, in2 x, in2 y) {
     if (x.shape() != y.shape()) throw shape_error(detail::complaint(verb, "y", y.shape().text(), x.shape().text()));

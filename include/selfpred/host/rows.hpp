@@ -37,7 +37,8 @@ void row_dots(matrix_view<S const> x, matrix_view<S const> y, index i, index row
     for (index j = 0; j < x.cols(); ++j)
       for (index r = 0; r < rows; ++r) sums[r] += static_cast<double>(x(i + r, j)) * static_cast<double>(y(i + r, j));
   } else {
-    for (index r = 0; r < rows; ++r) sums[r] = dot_run(x.cols(), &x(i + r, 0), x.stride[1], &y(i + r, 0), y.stride[1]);
+    for (index r = 0; r < rows; ++r)
+      sums[r] = detail::dot_run(x.cols(), &x(i + r, 0), x.stride[1], &y(i + r, 0), y.stride[1]);
   }
 }
 
@@ -55,11 +56,11 @@ void for_each_in_block(matrix_view<S> y, index i, index rows, F f) {
 template <class S>
 void normalize_rows(double epsilon, matrix_view<S const> x, matrix_view<S> y) {
   if (x.cols() == 0) return;
-  for_each_row_block(x.rows(), [&](index i, index rows) {
+  detail::for_each_row_block(x.rows(), [&](index i, index rows) {
     double scale[row_block];
-    row_dots(x, x, i, rows, scale);
+    detail::row_dots(x, x, i, rows, scale);
     for (index r = 0; r < rows; ++r) scale[r] = 1 / std::sqrt(scale[r] < epsilon ? epsilon : scale[r]);
-    for_each_in_block(y, i, rows, [&](index k, index j, index r) {
+    detail::for_each_in_block(y, i, rows, [&](index k, index j, index r) {
       y(k, j) = static_cast<S>(static_cast<double>(x(k, j)) * scale[r]);
     });
   });
@@ -69,16 +70,16 @@ void normalize_rows(double epsilon, matrix_view<S const> x, matrix_view<S> y) {
 template <class S>
 void normalize_rows_adjoint(double epsilon, matrix_view<S const> x, matrix_view<S> g) {
   if (x.cols() == 0) return;
-  for_each_row_block(x.rows(), [&](index i, index rows) {
+  detail::for_each_row_block(x.rows(), [&](index i, index rows) {
     double scale[row_block], along[row_block];
-    row_dots<S>(x, x, i, rows, scale);
-    row_dots<S>(x, g, i, rows, along);
+    detail::row_dots<S>(x, x, i, rows, scale);
+    detail::row_dots<S>(x, g, i, rows, along);
     for (index r = 0; r < rows; ++r) {
       bool const floored = scale[r] < epsilon;
       along[r] = floored ? 0 : along[r] / scale[r];
       scale[r] = 1 / std::sqrt(floored ? epsilon : scale[r]);
     }
-    for_each_in_block(g, i, rows, [&](index k, index j, index r) {
+    detail::for_each_in_block(g, i, rows, [&](index k, index j, index r) {
       g(k, j) = static_cast<S>(scale[r] * (static_cast<double>(g(k, j)) - along[r] * static_cast<double>(x(k, j))));
     });
   });
@@ -86,8 +87,8 @@ void normalize_rows_adjoint(double epsilon, matrix_view<S const> x, matrix_view<
 
 template <class S>
 void scale_rows(matrix_view<S const> w, matrix_view<S const> x, matrix_view<S> y) {
-  for_each_row_block(x.rows(), [&](index i, index rows) {
-    for_each_in_block(y, i, rows, [&](index k, index j, index) { y(k, j) = w(k, 0) * x(k, j); });
+  detail::for_each_row_block(x.rows(), [&](index i, index rows) {
+    detail::for_each_in_block(y, i, rows, [&](index k, index j, index) { y(k, j) = w(k, 0) * x(k, j); });
   });
 }
 

@@ -23,7 +23,7 @@ template <matrix M>
 newton_schulz_pair<M> newton_schulz(M const& s, int iterations, workspace<M>& work, bool needs_b = false) {
   shape const ff = shape_of(s);
   M *a = &work.get(0, s, ff), *b = &work.get(1, s, ff), *t = &work.get(2, s, ff), *next = &work.get(3, s, ff);
-  scalar_t<M> const norm = frobenius_norm(s);
+  scalar_t<M> const norm = linalg::frobenius_norm(s);
   axpby(reciprocal(norm), s, 0.0, *a);
   for (int k = 0; k < iterations; ++k) {
     if (k == 0)

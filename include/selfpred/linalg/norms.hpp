@@ -24,14 +24,14 @@ scalar_t<M> spectral_norm(M const& x, workspace<M>& work, int iterations = 40) {
   std::vector<double> start(static_cast<std::size_t>(s.cols()));
   for (std::size_t i = 0; i < start.size(); ++i) start[i] = 1 + 0.5 * std::sin(1.0 + 2.3 * static_cast<double>(i));
   copy_in(start, v);
-  axpby(reciprocal(frobenius_norm(v)), v, 0.0, v);
+  axpby(reciprocal(linalg::frobenius_norm(v)), v, 0.0, v);
   scalar_t<M> norm(0.0);
   for (int k = 0; k < iterations; ++k) {
     gemm(1.0, x, op::none, v, op::none, 0.0, u);
-    norm = frobenius_norm(u);
+    norm = linalg::frobenius_norm(u);
     axpby(reciprocal(norm), u, 0.0, u);
     gemm(1.0, x, op::transpose, u, op::none, 0.0, v);
-    norm = frobenius_norm(v);
+    norm = linalg::frobenius_norm(v);
     axpby(reciprocal(norm), v, 0.0, v);
   }
   return norm;

@@ -64,6 +64,7 @@ class predictor_pipeline {
     if (!first && shape_of(*average_) != shape_of(p))
       throw shape_error(
           detail::complaint("objective", "the predictor", shape_of(p).text(), shape_of(*average_).text()));
+    if (first) ensure(average_, p), ensure(applied_, p);  // the other half of each pair: the second step makes nothing
     double const rho = options_.momentum;
     M& next = ensure(next_average_, p);
     axpby(1 - rho, p, 0.0, next);
@@ -87,7 +88,7 @@ class predictor_pipeline {
 
   /// The predictor in use, alpha I included. Throws state_error before the first step.
   M const& applied() const {
-    if (!applied_) throw state_error("objective: there is no predictor yet, expected a step or a restore first");
+    if (refreshes_ == 0) throw state_error("objective: there is no predictor yet, expected a step or a restore first");
     return *applied_;
   }
   std::int64_t step() const { return step_; }
