@@ -119,6 +119,7 @@ class ema_target {
   static void average(double weight, X const& x, Y& y) {
     static_assert(detail::averages_by_type<Y>(),
                   "selfpred: averaging an integral parameter has no meaning; list it in buffers(model)");
+    if (weight == 0) return;  // 0 * NaN: an online network that diverged must not reach a target that stands still
     if constexpr (tensor<X>)
       lerp(weight, x, y);
     else

@@ -151,9 +151,9 @@ void walk_pairs(X& x, Y& y, F& f) {
                                   "'" + std::string(detail::label(x)) + "'"));
     detail::walk_pairs(detail::labelled_value(x), detail::labelled_value(y), f);
   } else if constexpr (tuple_like<X>) {
-    static_assert(std::tuple_size_v<bare<X>> == std::tuple_size_v<bare<Y>>,
-                  "selfpred: the two models have a different number of tensors");
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
+    constexpr bool same = std::tuple_size_v<bare<X>> == std::tuple_size_v<bare<Y>>;
+    static_assert(same, "selfpred: the two models have a different number of tensors");
+    if constexpr (same) [&]<std::size_t... I>(std::index_sequence<I...>) {
       (detail::walk_pairs(std::get<I>(x), std::get<I>(y), f), ...);
     }(std::make_index_sequence<std::tuple_size_v<bare<X>>>{});
   } else if constexpr (listed<X>) {

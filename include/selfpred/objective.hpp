@@ -53,7 +53,9 @@ class objective {
   step_result<M> step(Z1 const& z1, Z2 const& z2, T1 const& target1, T2 const& target2) {
     check("objective.step", z1, z2, target1, target2);
     M const* p = nullptr;
-    if (pipeline_.refreshes_next()) {
+    bool const refreshes = pipeline_.refreshes_next();
+    if (refreshes) {
+      measurable_ = false;
       statistics_.clear();
       if constexpr (Rule::reads_cross_covariance)
         statistics_.add(z1, z2, target1, target2);
@@ -64,6 +66,7 @@ class objective {
       p = &pipeline_.applied();
     auto const r = losses("objective.step", z1, z2, target1, target2, *p, step_work_);
     pipeline_.commit();
+    measurable_ = measurable_ || refreshes;
     return r;
   }
 
@@ -73,7 +76,10 @@ class objective {
   void refresh(statistics<M, W>& sums)
     requires(!trainable)
   {
-    if (pipeline_.refreshes_next()) pipeline_.stage(sums.compute());
+    if (pipeline_.refreshes_next()) {
+      measurable_ = false;
+      pipeline_.stage(sums.compute());
+    }
     pipeline_.commit();
   }
 
@@ -123,7 +129,7 @@ class objective {
     requires(!trainable)
   {
     objective_status s{pipeline_.step(), pipeline_.refreshes(), value(pipeline_.spectral_norm()), options_.alpha, {}};
-    if (statistics_.rows() > 0) s.residual = value(pipeline_.residual(statistics_.compute()));
+    if (measurable_) s.residual = value(pipeline_.residual(statistics_.compute()));
     return s;
   }
 
@@ -138,7 +144,7 @@ class objective {
     requires(!trainable)
   {
     pipeline_.restore(s, like);
-    statistics_.clear();
+    measurable_ = false;
   }
 
  private:
@@ -235,6 +241,7 @@ class objective {
   objective_options options_;
   typename detail::choose_pipeline<M, Rule>::type pipeline_;
   statistics<M> statistics_;
+  bool measurable_ = false;  // statistics_ and the rule's P are those of the last refresh
   scratch step_work_, evaluate_work_;
 };
 

@@ -22,6 +22,8 @@ struct tensor_traits<T> : shows_memory {
                               T::IsRowMajor && T::ColsAtCompileTime != 1 ? Eigen::RowMajor : Eigen::ColMajor>;
   static auto view(auto& a) { return view_matrix(a.data(), a.rows(), a.cols(), a.rowStride(), a.colStride()); }
   static owner filled(T const&, shape const& s, double v) {
+    if (s.rank != 2)
+      throw shape_error(selfpred::detail::complaint("filled", "the shape of an Eigen matrix", s.text(), "two extents"));
     return owner::Constant(s.rows(), s.cols(), static_cast<typename T::Scalar>(v));
   }
 };

@@ -21,7 +21,8 @@ scalar_t<M> spectral_norm(M const& x, workspace<M>& work, int iterations = 40) {
   shape const s = shape_of(x);
   M &v = work.get(0, x, s.cols(), 1), &u = work.get(1, x, s.rows(), 1);
   // Fixed, dense, and with no symmetry that a structured matrix could be orthogonal to.
-  std::vector<double> start(static_cast<std::size_t>(s.cols()));
+  static thread_local std::vector<double> start;  // grows once: a step in steady state allocates nothing
+  start.resize(static_cast<std::size_t>(s.cols()));
   for (std::size_t i = 0; i < start.size(); ++i) start[i] = 1 + 0.5 * std::sin(1.0 + 2.3 * static_cast<double>(i));
   copy_in(start, v);
   axpby(reciprocal(linalg::frobenius_norm(v)), v, 0.0, v);

@@ -110,17 +110,20 @@ class predictor_pipeline {
   /// have followed. Throws domain_error for a state that no run can have.
   template <compatible<M> L>
   void restore(predictor_state const& s, L const& like) {
-    if (s.step < 0 || s.refreshes < 0 || s.refreshes > s.step)
+    if (s.step < 0 || s.refreshes < 0 || s.refreshes > s.step || (s.step > 0) != (s.refreshes > 0))
       throw domain_error(detail::complaint("objective.restore", "step, refreshes",
                                            std::to_string(s.step) + ", " + std::to_string(s.refreshes),
-                                           "0 <= refreshes <= step"));
-    if (!(s.momentum_product >= 0 && s.momentum_product <= 1) || (s.refreshes > 0 && s.momentum_product == 1))
+                                           "0 <= refreshes <= step, and one at the first step"));
+    if (!(s.momentum_product >= 0 && s.momentum_product <= 1) || (s.refreshes == 0) != (s.momentum_product == 1))
       throw domain_error(detail::complaint("objective.restore", "momentum_product", std::to_string(s.momentum_product),
                                            "in [0, 1), or 1 before the first refresh"));
     if (s.size < 0 || static_cast<std::size_t>(s.size) > s.average.size() + 1 ||
         static_cast<std::size_t>(s.size * s.size) != s.average.size() || (s.refreshes > 0) != (s.size > 0))
       throw domain_error(detail::complaint("objective.restore", "average", std::to_string(s.average.size()) + " values",
                                            "size * size = " + std::to_string(s.size) + " squared, 0 before a refresh"));
+    for (double const v : s.average)
+      if (!std::isfinite(v))
+        throw domain_error(detail::complaint("objective.restore", "average", std::to_string(v), "finite values"));
     if (s.refreshes > 0) {
       M average = filled(like, shape(s.size, s.size)), applied = filled(like, shape(s.size, s.size));
       copy_in(s.average, average);

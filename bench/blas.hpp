@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+// The few routines of BLAS and LAPACK that serve as peers, by their Fortran names: no vendor's header is needed. Weak
+// ones may be missing from a library; their peers are then left out.
+#pragma once
+#include <Eigen/Core>
+#include <string>
+
+#ifdef SELFPRED_BENCH_BLAS
+extern "C" {
+void sgemm_(char const*, char const*, int const*, int const*, int const*, float const*, float const*, int const*,
+            float const*, int const*, float const*, float*, int const*, std::size_t, std::size_t);
+void dgemm_(char const*, char const*, int const*, int const*, int const*, double const*, double const*, int const*,
+            double const*, int const*, double const*, double*, int const*, std::size_t, std::size_t);
+void ssyrk_(char const*, char const*, int const*, int const*, float const*, float const*, int const*, float const*,
+            float*, int const*, std::size_t, std::size_t);
+[[gnu::weak]] void sposv_(char const*, int const*, int const*, float*, int const*, float*, int const*, int*,
+                          std::size_t);
+[[gnu::weak]] void saxpby_(int const*, float const*, float const*, int const*, float const*, float*, int const*);
+[[gnu::weak]] char* openblas_get_corename();
+[[gnu::weak]] void openblas_set_num_threads(int);
+}
+#endif
+
+namespace bench::blas {
+
+template <class S>
+using dense = Eigen::Matrix<S, Eigen::Dynamic, Eigen::Dynamic>;
+
+#ifdef SELFPRED_BENCH_BLAS
+inline constexpr bool linked = true;
+
+inline int rows(auto const& x) { return static_cast<int>(x.rows()); }
+inline int cols(auto const& x) { return static_cast<int>(x.cols()); }
+
+/// z <- a op(x) op(y) + b z, with op 'N' or 'T'.
+template <class S>
+void gemm(S a, dense<S> const& x, char p, dense<S> const& y, char q, S b, dense<S>& z) {
+  int const m = rows(z), n = cols(z), k = p == 'N' ? cols(x) : rows(x), lx = rows(x), ly = rows(y);
+  if constexpr (std::is_same_v<S, float>)
+    sgemm_(&p, &q, &m, &n, &k, &a, x.data(), &lx, y.data(), &ly, &b, z.data(), &m, 1, 1);
+  else
+    dgemm_(&p, &q, &m, &n, &k, &a, x.data(), &lx, y.data(), &ly, &b, z.data(), &m, 1, 1);
+}
+/// The lower triangle of s <- a z^T z + b s.
+inline void syrk(float a, dense<float> const& z, float b, dense<float>& s) {
+  int const n = cols(s), k = rows(z);
+  ssyrk_("L", "T", &n, &k, &a, z.data(), &k, &b, s.data(), &n, 1, 1);
+}
+inline bool has_posv() { return sposv_ != nullptr; }
+/// y <- x^-1 y by Cholesky; x is destroyed.
+inline void posv(dense<float>& x, dense<float>& y) {
+  int const n = rows(x), m = cols(y);
+  int info = 0;
+  sposv_("L", &n, &m, x.data(), &n, y.data(), &n, &info, 1);
+}
+inline bool has_axpby() { return saxpby_ != nullptr; }
+inline void axpby(Eigen::Index n, float a, float const* x, float b, float* y) {
+  int const count = static_cast<int>(n), one = 1;
+  saxpby_(&count, &a, x, &one, &b, y, &one);
+}
+inline std::string name() { return openblas_get_corename ? "OpenBLAS" : "BLAS"; }
+/// "OpenBLAS core SkylakeX". One thread from here on.
+inline std::string start() {
+  if (openblas_set_num_threads) openblas_set_num_threads(1);
+  dense<float> one = dense<float>::Ones(1, 1), z = one;
+  gemm(1.F, one, 'N', one, 'N', 0.F, z);  // also keeps the library linked where a group has only weak names
+  return openblas_get_corename ? name() + " core " + openblas_get_corename() : name();
+}
+#else
+inline constexpr bool linked = false;
+inline std::string start() { return "no BLAS"; }
+#endif
+
+}  // namespace bench::blas

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include "encoder.hpp"
+#include "images.hpp"
+#include "probe.hpp"
+
+#include <Eigen/Eigenvalues>
+
+#include <algorithm>
+#include <cmath>
+
+namespace support {
+
+struct features {
+  matrix representation, latents;
+};
+
+/// Both outputs of the frozen encoder, with the running statistics of its normalisation.
+inline auto encode(encoder<float>& model, matrix const& images) -> features {
+  auto result = features{matrix(images.rows(), encoder<float>::representation_size),
+                         matrix(images.rows(), encoder<float>::latent_size)};
+  auto tape = encoder_tape<float>{};
+  auto work = scratch<float>{};
+  auto piece = matrix{};
+  for (Index first = 0; first < images.rows(); first += 250) {
+    auto const n = std::min<Index>(250, images.rows() - first);
+    piece = images.middleRows(first, n);
+    result.latents.middleRows(first, n) = forward(model, piece, tape, work, mode::evaluation);
+    result.representation.middleRows(first, n) = tape.representation;
+  }
+  return result;
+}
+
+/// Mean over the dimensions of the standard deviation of unit vectors, times sqrt(d): 1 when they are spread evenly, 0
+/// when they are all the same.
+inline auto spread(matrix latents) -> double {
+  latents.rowwise().normalize();
+  latents.rowwise() -= latents.colwise().mean().eval();
+  auto const n = static_cast<float>(latents.rows()), d = static_cast<float>(latents.cols());
+  return static_cast<double>((latents.colwise().squaredNorm() / n).cwiseSqrt().mean() * std::sqrt(d));
+}
+
+/// RankMe (Garrido et al., 2023): the exponential of the entropy of the singular values, taken as a distribution.
+inline auto effective_rank(matrix const& latents) -> double {
+  auto const wide = latents.cast<double>().eval();
+  auto const gram = (wide.transpose() * wide).eval();
+  auto const solver = Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>{gram, Eigen::EigenvaluesOnly};
+  auto const values = solver.eigenvalues().cwiseMax(0).cwiseSqrt().eval();
+  auto const p = (values / std::max(values.sum(), 1e-300)).array() + 1e-12;
+  return std::exp(-(p * p.log()).sum());
+}
+
+struct scores {
+  double probe = 0, neighbours = 0;
+};
+
+/// What a linear classifier and the nearest neighbours make of standardised features. Each row of the table, the raw
+/// pixels included, gets the ridge that suits it best on the held-out training images, so none is at a disadvantage.
+inline auto judge(matrix train, image_set const& training, matrix held_out, image_set const& held, matrix other,
+                  image_set const& evaluated, int classes) -> scores {
+  standardise(train, held_out, other);
+  auto result = scores{};
+  auto best = -1.0;
+  for (auto const ridge : {1e-4, 1e-3, 1e-2, 1e-1}) {
+    auto const w = fit_probe(train, training.labels, classes, ridge);
+    auto const accuracy = probe_accuracy(w, held_out, held.labels);
+    if (accuracy <= best) continue;
+    best = accuracy;
+    result.probe = probe_accuracy(w, other, evaluated.labels);
+  }
+  result.neighbours = nearest_neighbours(train, training.labels, other, evaluated.labels, classes);
+  return result;
+}
+
+}  // namespace support

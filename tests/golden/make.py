@@ -1,0 +1,714 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Golden values for the tests, computed with 50 digits and written as text.
+
+    python3 tests/golden/make.py            write the *.txt files beside this script
+    python3 tests/golden/make.py --check    compare with the committed files, write nothing
+
+Exit status: 0 written or equal, 1 different or failed, 77 skipped (no mpmath). The format and the
+keys are in README.md. Inputs come from the generator below, are exact in float, and are stored.
+What can be is checked in here by a second way (eigenvalues, central differences, unrolled sums).
+"""
+import struct
+import sys
+from pathlib import Path
+
+try:
+    import mpmath
+    from mpmath import mp, mpf
+except ImportError:
+    print("SKIP: golden files NOT CHECKED: Python package mpmath is missing "
+          "(Debian: python3-mpmath, pip: mpmath)", flush=True)
+    sys.exit(77)
+
+DIGITS = 50
+mp.dps = DIGITS
+HERE = Path(__file__).resolve().parent
+FLOOR = mpf(10) ** -12  # of the squared norm, in the loss
+
+
+# ---------------------------------------------------------------------------------- inputs
+
+class Generator:
+    """Knuth's 64-bit linear congruential generator; the same numbers everywhere, for ever."""
+
+    def __init__(self, seed):
+        self.state = seed
+        for _ in range(4):
+            self.below(2)
+
+    def below(self, n):
+        self.state = (self.state * 6364136223846793005 + 1442695040888963407) % 2**64
+        return (self.state >> 33) % n
+
+    def bell(self, scale=111):
+        """Integer, sum of four uniform ones: standard deviation about 1.15 * scale."""
+        return sum(self.below(2 * scale + 1) - scale for _ in range(4))
+
+    def matrix(self, rows, cols, scale=111, unit=7):
+        """Entries are multiples of 2^-unit; the defaults have unit variance."""
+        return [[mpf(self.bell(scale)) / 2**unit for _ in range(cols)] for _ in range(rows)]
+
+    def views(self, b, f):
+        """Online z1, z2 and targets t1, t2: four noisy readings of the same b samples."""
+        base = self.matrix(b, f)
+        return tuple(add(base, self.matrix(b, f, scale=40)) for _ in range(4))
+
+
+def number(text):
+    """A rational like '3/8' or the double nearest to a decimal like '0.3', exactly."""
+    p, _, q = text.partition("/")
+    return mpf(int(p)) / int(q) if q else mpf(float(text))
+
+
+# ------------------------------------------------------------------- matrices: lists of rows
+
+def shape(a):
+    return len(a), len(a[0])
+
+
+def transpose(a):
+    return [list(c) for c in zip(*a)]
+
+
+def matmul(a, b):
+    cols = transpose(b)
+    return [[mpmath.fdot(zip(r, c)) for c in cols] for r in a]
+
+
+def scale(a, s):
+    return [[s * x for x in r] for r in a]
+
+
+def add(a, b):
+    return [[x + y for x, y in zip(r, q)] for r, q in zip(a, b)]
+
+
+def sub(a, b):
+    return [[x - y for x, y in zip(r, q)] for r, q in zip(a, b)]
+
+
+def identity(f):
+    return [[mpf(i == j) for j in range(f)] for i in range(f)]
+
+
+def zeros(rows, cols):
+    return [[mpf(0)] * cols for _ in range(rows)]
+
+
+def dot(x, y):
+    return mpmath.fdot(zip(x, y))
+
+
+def trace(a):
+    return mpmath.fsum(a[i][i] for i in range(len(a)))
+
+
+def frobenius(a):
+    return mpmath.sqrt(mpmath.fsum(x * x for r in a for x in r))
+
+
+def largest(a):
+    return max(abs(x) for r in a for x in r)
+
+
+def eigh(s):
+    """Ascending eigenvalues and the eigenvectors as columns."""
+    values, vectors = mp.eigsy(mpmath.matrix(s))
+    order = sorted(range(len(s)), key=lambda i: values[i])
+    return [values[i] for i in order], [[vectors[r, i] for i in order] for r in range(len(s))]
+
+
+def spectral(a):
+    return mpmath.sqrt(eigh(matmul(transpose(a), a))[0][-1])
+
+
+def solve(a, b):
+    """Gauss with row pivoting."""
+    n = len(a)
+    m = [ra[:] + rb[:] for ra, rb in zip(a, b)]
+    for i in range(n):
+        p = max(range(i, n), key=lambda r: abs(m[r][i]))
+        m[i], m[p] = m[p], m[i]
+        for r in range(i + 1, n):
+            c = m[r][i] / m[i][i]
+            m[r] = [x - c * y for x, y in zip(m[r], m[i])]
+    for i in reversed(range(n)):
+        m[i] = [x / m[i][i] for x in m[i]]
+        for r in range(i):
+            m[r] = [x - m[r][i] * y for x, y in zip(m[r], m[i])]
+    return [r[n:] for r in m]
+
+
+def check_close(a, b, tolerance, what):
+    bound = mpf(tolerance) * max(largest(a), largest(b))
+    if shape(a) != shape(b) or largest(sub(a, b)) > bound:
+        raise AssertionError(f"{what}: two ways differ by {mpmath.nstr(largest(sub(a, b)), 3)}")
+
+
+# --------------------------------------------------------------------------------- the files
+
+class Topic:
+    """One golden file: cases, each a list of named matrices."""
+
+    def __init__(self, name, *comments):
+        self.name = name
+        self.lines = ["# SPDX-License-Identifier: MIT", "# written by make.py; do not edit"]
+        self.lines += ["# " + c for c in comments]
+
+    def case(self, name):
+        self.lines += ["", "case " + name]
+        return self
+
+    def end(self):
+        self.lines.append("end")
+
+    def input(self, key, a):
+        """Stores numbers that float and double read exactly."""
+        for x in (x for r in a for x in r):
+            if struct.unpack("f", struct.pack("f", float(x)))[0] != x:
+                raise AssertionError(f"{self.name}: {key}: {x} is not exact in float")
+        return self.store(key, a)
+
+    def put(self, key, a, by_row=False):
+        """Stores a result. What is zero up to the last of 50 digits is written as 0: relative to the
+        whole matrix, or by_row, where rows differ in scale, to its row."""
+        tiny, whole, out = mpf("1e-38"), largest(a), []
+        for r in a:
+            noise = max(max(map(abs, r)) * tiny, mpf("1e-42")) if by_row else whole * tiny
+            out.append([x if abs(x) > noise else mpf(0) for x in r])
+        return self.store(key, out)
+
+    def store(self, key, a):
+        self.lines.append(f"{key} {len(a)} {len(a[0])}")
+        self.lines += [" ".join(map(text, r)) for r in a]
+        return self
+
+    def scalar(self, key, x):
+        return self.put(key, [[mpf(x)]])
+
+    def row(self, key, xs):
+        return self.put(key, [[mpf(x) for x in xs]])
+
+    def content(self):
+        return ("\n".join(self.lines) + "\n").encode("ascii")
+
+
+def text(x):
+    """Shortest decimal that a double reads back without a change (at most 17 digits)."""
+    with mp.workprec(53):
+        d = float(+x)
+    s = repr(d)
+    return s[:-2] if s.endswith(".0") else s
+
+
+# ---------------------------------------------------------------------------- the method itself
+
+def covariance(*views):
+    """S = (1/rows) sum of z^T z over the rows of all views."""
+    rows = [r for z in views for r in z]
+    return scale(matmul(transpose(rows), rows), mpf(1) / len(rows))
+
+
+def cross(*pairs):
+    """X = (1/rows) sum of z^T t over the rows of all pairs."""
+    z = [r for p in pairs for r in p[0]]
+    t = [r for p in pairs for r in p[1]]
+    return scale(matmul(transpose(z), t), mpf(1) / len(z))
+
+
+def weighted(z1, z2, t1, t2, w):
+    """S and X with row weights: sums over i of w_i (...) / (2 sum w)."""
+    f = len(z1[0])
+    s, x = zeros(f, f), zeros(f, f)
+    for a1, a2, b1, b2, wi in zip(z1, z2, t1, t2, w):
+        for i in range(f):
+            for j in range(f):
+                s[i][j] += wi * (a1[i] * a1[j] + a2[i] * a2[j])
+                x[i][j] += wi * (a1[i] * b2[j] + a2[i] * b1[j])
+    total = mpf(1) / (2 * mpmath.fsum(w))
+    return scale(s, total), scale(x, total)
+
+
+def newton_schulz(s, counts):
+    """Coupled recursion (Prop. 6 of arXiv:2302.04817); P after each number of iterations in counts."""
+    f, norm = len(s), frobenius(s)
+    if norm == 0:
+        return {n: zeros(f, f) for n in counts}
+    a, b, out = scale(s, 1 / norm), identity(f), {}
+    for n in range(max(counts) + 1):
+        if n in counts:
+            out[n] = scale(a, mpmath.sqrt(norm))
+        m = matmul(b, a)
+        h = scale(sub(scale(identity(f), mpf(3)), m), mpf(1) / 2)
+        a, b = matmul(a, h), matmul(h, b)
+    # second way: the same recursion on the eigenvalues
+    values, v = eigh(s)
+    for n in counts:
+        curve = []
+        for x in values:
+            p, q = x / norm, mpf(1)
+            for _ in range(n):
+                t = (3 - q * p) / 2
+                p, q = p * t, t * q
+            curve.append(p * mpmath.sqrt(norm))
+        check_close(out[n], matmul([[c * d for c, d in zip(r, curve)] for r in v], transpose(v)),
+                    "1e-38", f"newton_schulz n = {n}")
+    return out
+
+
+def linear_regression(s, x, damping):
+    f = len(s)
+    damped = add(s, scale(identity(f), damping * trace(s) / f))
+    p = solve(damped, x)
+    check_close(matmul(damped, p), x, "1e-38", "linear_regression")
+    return p
+
+
+RESCALE = {"none": lambda p: mpf(1), "spectral": spectral, "frobenius": frobenius}
+
+
+class Pipeline:
+    """P(batch) -> EMA -> debias -> rescale -> + alpha I, refreshed at steps 0, k, 2k, ..."""
+
+    def __init__(self, rule, alpha, rescale="none", every=1):
+        self.rule, self.alpha, self.rescale, self.every = rule, alpha, rescale, every
+        self.step, self.product, self.bar, self.applied, self.history = 0, mpf(1), None, None, []
+
+    def __call__(self, s, x, rho):
+        if self.step % self.every == 0:
+            p = self.rule(s, x)
+            f = len(p)
+            self.history.append((rho, p))
+            self.bar = add(scale(self.bar or zeros(f, f), rho), scale(p, 1 - rho))
+            self.product *= rho
+            p = scale(self.bar, 1 / (1 - self.product))
+            # second way: the weighted mean that the recursion unrolls to
+            mean, weights = zeros(f, f), mpf(0)
+            for j, (r, q) in enumerate(self.history):
+                w = (1 - r) * mpmath.fprod(r2 for r2, _ in self.history[j + 1:])
+                mean, weights = add(mean, scale(q, w)), weights + w
+            check_close(p, scale(mean, 1 / weights), "1e-44", "EMA of P")
+            norm = RESCALE[self.rescale](p)
+            self.applied = add(scale(p, 1 / norm if norm else mpf(1)), scale(identity(f), self.alpha))
+        self.step += 1
+        return self.applied
+
+
+def unit(x):
+    return [v / mpmath.sqrt(max(dot(x, x), FLOOR)) for v in x]
+
+
+def row_value(q, t, normalised):
+    u, v = (unit(q), unit(t)) if normalised else (q, t)
+    return mpmath.fsum((a - b) ** 2 for a, b in zip(u, v))
+
+
+def row_gradient(q, t, normalised):
+    if not normalised:
+        return [2 * (a - b) for a, b in zip(q, t)]
+    u, v, r2 = unit(q), unit(t), dot(q, q)
+    if r2 <= FLOOR:
+        return [2 * (a - b) / mpmath.sqrt(FLOOR) for a, b in zip(u, v)]
+    c = dot(u, v)
+    return [-2 * (b - c * a) / mpmath.sqrt(r2) for a, b in zip(u, v)]
+
+
+def direction_loss(p, z, t, normalised=True):
+    return mpmath.fsum(row_value(q, r, normalised) for q, r in zip(matmul(z, p), t)) / len(z)
+
+
+def direction_gradients(p, z, t, normalised=True):
+    """dL/dZ and dL/dP of the mean over rows, P being an independent variable."""
+    dq = [[g / len(z) for g in row_gradient(q, r, normalised)] for q, r in zip(matmul(z, p), t)]
+    return matmul(dq, transpose(p)), matmul(transpose(z), dq)
+
+
+def check_gradient(gradient, a, function, what):
+    """Central differences with 110 digits, against each entry."""
+    with mp.workdps(110):
+        for i, r in enumerate(a):
+            size = max(max(map(abs, r)), mpf("1e-7"))
+            for j, x in enumerate(r):
+                h = size * mpf("1e-27")
+                r[j] = x + h
+                up = function()
+                r[j] = x - h
+                difference = (up - function()) / (2 * h)
+                r[j] = x
+                bound = mpf("1e-32") * max(max(map(abs, gradient[i])), 1 / size)
+                if abs(difference - gradient[i][j]) > bound:
+                    raise AssertionError(f"{what}[{i}][{j}]: "
+                                         f"exact {gradient[i][j]}, differences {difference}")
+
+
+# ---------------------------------------------------------------------------------- the topics
+
+HADAMARD4 = [[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]
+HADAMARD8 = [r + [s * x for x in r] for s in (1, -1) for r in HADAMARD4]
+
+
+def ill_conditioned(seed, b):
+    """b x 8 latents whose covariance has eigenvalues from about 1e-6 to 1 of the largest, none of them
+    along a coordinate axis. 7 + 10 + 3 bits, so exact in float."""
+    g = Generator(seed).matrix(b, 8, scale=12, unit=4)
+    powers = (0, 1, 3, 4, 6, 7, 9, 10)
+    return matmul([[x / 2**k for x, k in zip(r, powers)] for r in g], HADAMARD8)
+
+
+def topic_newton_schulz():
+    topic = Topic("newton_schulz", "S = z^T z / b; P_<n> after n iterations",
+                  "residual: ||P^2 - S||_F / ||S||_F for each n, 0 below 1e-36",
+                  "root: the exact square root, where it is known; condition: smallest / largest eigenvalue")
+    every = (0, 1, 2, 5, 9, 15)
+    diagonal = [[mpf(x) / 2**k for k, x in enumerate(r)] for r in HADAMARD4]
+    small = Generator(16).matrix(9, 4)
+    deficient = Generator(13).matrix(10, 5)
+    cases = [
+        ("well_conditioned", Generator(10).matrix(24, 6), every),
+        ("well_conditioned_16", Generator(11).matrix(24, 16), (9,)),
+        ("ill_conditioned", ill_conditioned(12, 24), every),
+        ("rank_deficient_b_below_f", Generator(14).matrix(4, 8), every),
+        ("rank_deficient_columns", [[r[0], r[1], mpf(0), r[2], r[0], r[1] - r[2]] for r in deficient], every),
+        ("rank_one", [[mpf(k) / 4 * x for x in (1, -2, 3)] for k in (1, 3, -2, 5)], every),
+        ("one_by_one", Generator(15).matrix(6, 1), every),
+        ("odd_7", Generator(17).matrix(20, 7), every),
+        ("diagonal", diagonal, every),
+        ("identity", scale(HADAMARD4, mpf(1)), every),
+        ("zero", zeros(5, 4), every),
+        ("scale_up_100", scale(small, mpf(2) ** 100), (9,)),
+        ("scale_none", small, (9,)),
+        ("scale_down_100", scale(small, mpf(2) ** -100), (9,)),
+    ]
+    for name, z, counts in cases:
+        s = covariance(z)
+        p = newton_schulz(s, counts)
+        norm = frobenius(s)
+        topic.case(name).input("z", z).put("S", s)
+        values = eigh(s)[0]
+        if name in ("well_conditioned", "well_conditioned_16", "ill_conditioned"):
+            topic.scalar("condition", values[0] / values[-1])
+        topic.row("n", counts)
+        residual = [frobenius(sub(matmul(p[n], p[n]), s)) / norm if norm else mpf(0) for n in counts]
+        topic.row("residual", [r if r > mpf("1e-36") else 0 for r in residual])
+        for n in counts:
+            topic.put(f"P_{n}", p[n])
+        if name == "diagonal":
+            root = [[diagonal[0][i] if i == j else mpf(0) for j in range(4)] for i in range(4)]
+            check_close(matmul(root, root), s, 0, "root")
+            topic.put("root", root)
+        elif name == "identity":
+            topic.put("root", identity(4))
+        elif name == "rank_one":  # S = c v v^T, so its root is sqrt(c) v v^T / |v|
+            topic.put("root", scale(s, 1 / mpmath.sqrt(trace(s))))
+        elif name == "one_by_one":
+            topic.put("root", [[mpmath.sqrt(s[0][0])]])
+        topic.end()
+    return topic
+
+
+def topic_linear_regression():
+    topic = Topic("linear_regression", "P = (S + damping trace(S)/f I)^-1 X",
+                  "one view: S = z^T z / b, X = z^T t / b",
+                  "two views: S = (z1^T z1 + z2^T z2) / (2b), X = (z1^T t2 + z2^T t1) / (2b)")
+    ill = ill_conditioned(22, 24)
+    ill_target = add(ill, Generator(23).matrix(24, 8, scale=8, unit=4))
+    well = Generator(20).views(14, 5)
+    few = Generator(21).views(4, 7)
+    few_two = Generator(24).views(4, 6)
+    one = Generator(25).views(5, 1)
+    cases = [("well_conditioned", well[0], well[3], "0"),
+             ("well_conditioned_damped", well[0], well[3], "0.001"),
+             ("ill_conditioned", ill, ill_target, "0"), ("ill_conditioned_damped", ill, ill_target, "0.001"),
+             ("b_equals_f", well[0][:5], well[3][:5], "0"), ("b_below_f_damped", few[0], few[3], "0.001"),
+             ("one_by_one", one[0], one[3], "0")]
+    for name, z, t, damping in cases:
+        s, x, d = covariance(z), cross((z, t)), number(damping)
+        topic.case(name).input("z", z).input("t", t).scalar("damping", d).put("S", s).put("X", x)
+        if name.startswith(("well", "ill")):
+            values = eigh(s)[0]
+            topic.scalar("condition", values[0] / values[-1])
+        topic.put("P", linear_regression(s, x, d)).end()
+    cases = [("two_views", well, "0"), ("two_views_damped", well, "0.001"),
+             ("two_views_b_below_f", few_two, "0"), ("two_views_b_below_f_damped", few_two, "0.001")]
+    for name, views, damping in cases:
+        z1, z2, t1, t2 = views
+        s, x, d = covariance(z1, z2), cross((z1, t2), (z2, t1)), number(damping)
+        put_views(topic.case(name), views).scalar("damping", d).put("S", s).put("X", x)
+        topic.put("P", linear_regression(s, x, d)).end()
+    return topic
+
+
+def put_views(topic, views, suffix=""):
+    for key, a in zip(("z1", "z2", "t1", "t2"), views):
+        topic.input(key + suffix, a)
+    return topic
+
+
+def topic_direct_copy():
+    topic = Topic("direct_copy", "P = S; one view: S = z^T z / b; two views: S = (z1^T z1 + z2^T z2) / (2b)")
+    for name, z in (("one_view", Generator(30).matrix(10, 5)), ("b_below_f", Generator(31).matrix(3, 7)),
+                    ("one_by_one", Generator(33).matrix(4, 1)), ("zero", zeros(3, 3))):
+        topic.case(name).input("z", z).put("P", covariance(z)).end()
+    z1, z2, _, _ = Generator(32).views(9, 5)
+    topic.case("two_views").input("z1", z1).input("z2", z2).put("P", covariance(z1, z2)).end()
+    return topic
+
+
+def topic_statistics():
+    topic = Topic("statistics",
+                  "S = sum_i w_i (z1_i z1_i^T + z2_i z2_i^T) / (2 sum w); no w: all 1",
+                  "X = sum_i w_i (z1_i t2_i^T + z2_i t1_i^T) / (2 sum w)",
+                  "blocks: rows of each micro-batch; S_<k>, X_<k>: after blocks 0 to k; S, X: after all")
+    b, f = 24, 4
+    z1, z2, t1, t2 = views = Generator(40).views(b, f)
+    blocks = (7, 1, 12, 4)
+    gen = Generator(41)
+    some = [mpf(gen.below(33)) / 8 for _ in range(b)]
+    some[3] = some[20] = mpf(0)
+    first = [mpf(0) if i < 7 else mpf(1) / 4 for i in range(b)]  # the whole first micro-batch weighs nothing
+    topic.case("one_view").input("z", z1).input("t", t2)
+    topic.put("S", covariance(z1)).put("X", cross((z1, t2))).end()
+    for name, w in (("two_views", None), ("two_views_weighted", some),
+                    ("two_views_empty_first_block", first)):
+        put_views(topic.case(name), views)
+        if w:
+            topic.input("w", [[x] for x in w])
+        w = w or [mpf(1)] * b
+        topic.row("blocks", blocks)
+        done = 0
+        for k, n in enumerate(blocks):
+            done += n
+            if mpmath.fsum(w[:done]) > 0:
+                s, x = weighted(*(v[:done] for v in views), w[:done])
+                if done < b:
+                    topic.put(f"S_{k}", s).put(f"X_{k}", x)
+        if name == "two_views":
+            check_close(s, covariance(z1, z2), "1e-46", "S")
+            check_close(x, cross((z1, t2), (z2, t1)), "1e-46", "X")
+        topic.put("S", s).put("X", x).end()
+    put_views(topic.case("per_direction"), views)
+    topic.put("S1", covariance(z1)).put("X1", cross((z1, t2)))
+    topic.put("S2", covariance(z2)).put("X2", cross((z2, t1))).end()
+    return topic
+
+
+RULES = {
+    "newton_schulz": lambda s, x: newton_schulz(s, (9,))[9],
+    "direct_copy": lambda s, x: s,
+    "linear_regression": lambda s, x: linear_regression(s, x, mpf(0)),
+}
+
+
+def topic_pipeline():
+    topic = Topic("pipeline",
+                  "a step k that is a multiple of update_every refreshes P, any other holds applied:",
+                  "P_bar <- rho P_bar + (1 - rho) P(batch), P = P_bar / (1 - prod rho),",
+                  "divided by its rescale norm (0 none, 1 spectral, 2 frobenius; P = 0 stays 0),",
+                  "applied_<k> = P + alpha I; S and X over both views; rho is 1 x steps",
+                  "rule 0 newton_schulz n = 9, 1 direct_copy, 2 linear_regression damping 0",
+                  "latents in case 'batches', or in 'zero_batches' where zero is 1")
+    b, f, steps = 8, 5, 5
+    batches = [Generator(50 + k).views(b, f) for k in range(steps)]
+    batches[1] = tuple(scale(v, mpf(1) / 4) for v in batches[1])
+    batches[3] = tuple(scale(v, mpf(3)) for v in batches[3])
+    topic.case("batches")
+    for k, views in enumerate(batches):
+        put_views(topic, views, f"_{k}")
+    topic.end()
+    topic.case("zero_batches")
+    for k in range(2):
+        put_views(topic, [zeros(b, f)] * 4, f"_{k}")
+    topic.end()
+    half = ["0.75"] * steps
+    cases = [(rule, rescale, every, half, "0.25") for rule in ("newton_schulz", "direct_copy")
+             for rescale in RESCALE for every in (1, 2)]
+    cases += [("linear_regression", r, 1, half, "0.25") for r in ("none", "spectral")]
+    cases += [("newton_schulz", "none", 1, ["0"] * steps, "0.25"), ("newton_schulz", "none", 3, half, "0.25"),
+              ("newton_schulz", "none", 1, ["0.99"] * steps, "0.3"),
+              ("newton_schulz", "none", 1, ["0.5", "0.75", "0.875", "0.9375", "0.96875"], "0")]
+    names = ["rho_zero", "every_3", "rho_default", "rho_scheduled"]
+    for i, (rule, rescale, every, rho, alpha) in enumerate(cases):
+        name = f"{rule}_{rescale}_every_{every}" if i < 14 else f"{rule}_{names[i - 14]}"
+        run_pipeline(topic, name, rule, rescale, every, rho, alpha, batches, 0)
+    for rescale in ("none", "spectral"):
+        run_pipeline(topic, f"zero_{rescale}", "newton_schulz", rescale, 1, ["0.75"] * 2, "0.25",
+                     [[zeros(b, f)] * 4] * 2, 1)
+    return topic
+
+
+def run_pipeline(topic, name, rule, rescale, every, rho, alpha, batches, zero):
+    rho = [number(r) for r in rho]
+    topic.case(name).scalar("zero", zero).scalar("rule", list(RULES).index(rule))
+    topic.scalar("rescale", list(RESCALE).index(rescale)).scalar("update_every", every)
+    topic.scalar("alpha", number(alpha)).row("rho", rho)
+    pipeline = Pipeline(RULES[rule], number(alpha), rescale, every)
+    for k, (z1, z2, t1, t2) in enumerate(batches):
+        topic.put(f"applied_{k}", pipeline(covariance(z1, z2), cross((z1, t2), (z2, t1)), rho[k]))
+    topic.end()
+
+
+def powers_of_two(a, exponents):
+    """Row i times 2^exponents[i], or times 0 where that is None."""
+    factors = [mpf(0) if k is None else mpf(2) ** k for k in exponents]
+    return [[x * s for x in r] for r, s in zip(a, factors)]
+
+
+def edge_rows():
+    """Latents and targets with rows that are zero, under the floor, tiny or huge."""
+    gen = Generator(61)
+    z = powers_of_two(gen.matrix(11, 4), (None, 0, -22, -40, -15, 40, None, 0, 0, -23, 0))
+    t = powers_of_two(gen.matrix(11, 4), (0, None, 0, 0, 0, 0, None, -24, 40, -25, 0))
+    return z, t
+
+
+def topic_loss():
+    topic = Topic("loss", "z1 P against t2, z2 P against t1; directions: the two means over rows",
+                  "loss: their sum; dz1, dz2, dP: its gradients, P being an independent variable",
+                  "normalised 1: |u - v|^2, u = q rsqrt(max(|q|^2, 1e-12)), v from t likewise; 0: |q - t|^2")
+    p = add(Generator(60).matrix(4, 4, scale=50), scale(identity(4), mpf(3) / 4))
+    regular = Generator(62).views(7, 5)
+    p5 = add(Generator(63).matrix(5, 5, scale=50), identity(5))
+    z, t = edge_rows()
+    other = Generator(64).views(11, 4)
+    edges = (z, other[1], other[2], t)  # z1 -> t2 has the edge rows
+    back = (other[0], z, t, other[3])   # z2 -> t1 has them
+    v = Generator(65).matrix(4, 4)
+    side = [[-r[1], r[0], -r[3], r[2]] for r in v]
+    aligned = (v, v, [scale([v[0]], mpf(2))[0], v[1], scale([v[2]], mpf(-1))[0], side[3]],
+               [v[0], scale([v[1]], mpf(-4))[0], side[2], v[3]])
+    wide = powers_of_two(Generator(66).matrix(6, 4), (100, 70, 0, -30, -70, -100))
+    wide_t = powers_of_two(Generator(67).matrix(6, 4), (0, -30, 100, 70, -100, 0))
+    six = Generator(68).views(6, 4)
+    one = Generator(69).views(3, 1)
+    single = tuple(x[:1] for x in regular)
+    minus = [[mpf(-3) / 2]]
+    cases = [("normalised_regular", 1, p5, regular),
+             ("normalised_one_row", 1, p5, single),
+             ("normalised_edges_1", 1, p, edges),
+             ("normalised_edges_2", 1, p, back),
+             ("normalised_aligned", 1, identity(4), aligned),
+             ("normalised_wide_range", 1, p, (wide, six[1], six[2], wide_t)),
+             ("normalised_zero_P", 1, zeros(5, 5), regular),
+             ("normalised_one_by_one", 1, minus, one),
+             ("squared_regular", 0, p5, regular),
+             ("squared_one_row", 0, p5, single),
+             ("squared_zero_P", 0, zeros(5, 5), regular),
+             ("squared_one_by_one", 0, minus, one)]
+    for name, normalised, p, (z1, z2, t1, t2) in cases:
+        for a in (z1, z2):  # nothing may sit on the kink
+            for q in matmul(a, p):
+                if abs(dot(q, q) / FLOOR - 1) < mpf("0.1"):
+                    raise AssertionError(f"{name}: a row lies on the floor")
+        values = [direction_loss(p, z1, t2, normalised), direction_loss(p, z2, t1, normalised)]
+        dz1, dp1 = direction_gradients(p, z1, t2, normalised)
+        dz2, dp2 = direction_gradients(p, z2, t1, normalised)
+        dp = add(dp1, dp2)
+
+        def total():
+            return direction_loss(p, z1, t2, normalised) + direction_loss(p, z2, t1, normalised)
+        p, z1, z2 = ([r[:] for r in a] for a in (p, z1, z2))
+        for what, a, gradient in (("dz1", z1, dz1), ("dz2", z2, dz2), ("dP", p, dp)):
+            check_gradient(gradient, a, total, f"{name} {what}")
+        put_views(topic.case(name).scalar("normalised", normalised).input("P", p), (z1, z2, t1, t2))
+        topic.row("directions", values).scalar("loss", sum(values))
+        topic.put("dz1", dz1, by_row=True).put("dz2", dz2, by_row=True).put("dP", dp, by_row=True).end()
+    return topic
+
+
+def topic_objective():
+    topic = Topic("objective", "S, X over both views -> rule -> EMA of P (rho, debiased) -> + alpha I ->",
+                  "applied_<k> -> normalised loss and gradient1_<k>, gradient2_<k>, P being a constant",
+                  "per_direction 1: applied1_<k> from z1, t2 and applied2_<k> from z2, t1 instead",
+                  "rule as in pipeline.txt; loss is 1 x steps")
+    f, alpha, rho = 5, number("0.3"), number("0.9")
+    cases = [("newton_schulz", "newton_schulz", 0, (8, 8, 8)),
+             ("newton_schulz_b_below_f", "newton_schulz", 0, (2, 2, 2)),
+             ("newton_schulz_changing_b", "newton_schulz", 0, (8, 3, 9)),
+             ("newton_schulz_per_direction", "newton_schulz", 1, (8, 8, 8)),
+             ("direct_copy", "direct_copy", 0, (8, 8, 8)),
+             ("linear_regression", "linear_regression", 0, (8, 8, 8))]
+    for i, (name, rule, per_direction, sizes) in enumerate(cases):
+        topic.case(name).scalar("rule", list(RULES).index(rule)).scalar("per_direction", per_direction)
+        topic.scalar("alpha", alpha).scalar("rho", rho)
+        first, second = (Pipeline(RULES[rule], alpha) for _ in range(2))
+        losses = []
+        for k, b in enumerate(sizes):
+            seed = 70 + k + (10 * i if b != 8 else 0)  # batches of 8 are shared by the cases
+            z1, z2, t1, t2 = views = Generator(seed).views(b, f)
+            put_views(topic, views, f"_{k}")
+            if per_direction:
+                p1 = first(covariance(z1), cross((z1, t2)), rho)
+                p2 = second(covariance(z2), cross((z2, t1)), rho)
+                topic.put(f"applied1_{k}", p1).put(f"applied2_{k}", p2)
+            else:
+                p1 = p2 = first(covariance(z1, z2), cross((z1, t2), (z2, t1)), rho)
+                topic.put(f"applied_{k}", p1)
+            losses.append(direction_loss(p1, z1, t2) + direction_loss(p2, z2, t1))
+            topic.put(f"gradient1_{k}", direction_gradients(p1, z1, t2)[0], by_row=True)
+            topic.put(f"gradient2_{k}", direction_gradients(p2, z2, t1)[0], by_row=True)
+        topic.row("loss", losses).end()
+    return topic
+
+
+def byol_cosine(base, total, k):
+    """tau(k), k counted before the increment; constant 1 from k = total on."""
+    return 1 - (1 - base) * (mpmath.cos(mp.pi * mpf(min(k, total)) / total) + 1) / 2
+
+
+def topic_ema():
+    topic = Topic("ema", "cosine: tau(k) = 1 - (1 - base) (cos(pi min(k, total) / total) + 1) / 2",
+                  "trajectory: target <- tau(k) target + (1 - tau(k)) online, from initial;",
+                  "4 leaves as columns; row k of target is after step k; total 0: constant tau")
+    schedules = (("0.99", 1000), ("0.996", 300), ("0.97", 7), ("0.5", 10), ("0", 4), ("0.99", 1), ("1", 10))
+    for i, (base, total) in enumerate(schedules):
+        b, steps = number(base), [0, 1, total // 2, total - 1, total, total + 5]
+        topic.case(f"cosine_{i}").scalar("base", b).scalar("total", total).row("k", steps)
+        topic.row("tau", [byol_cosine(b, total, k) for k in steps]).end()
+    steps = 6
+    for name, base, total in (("trajectory_cosine", "0.9", 10), ("trajectory_cosine_past_the_end", "0.75", 4),
+                              ("trajectory_constant", "0.99", 0)):
+        gen = Generator(90)
+        initial, online = gen.matrix(1, 4), gen.matrix(steps, 4)
+        target, rows, taus = initial[0], [], []
+        for k in range(steps):
+            tau = byol_cosine(number(base), total, k) if total else number(base)
+            target = [tau * x + (1 - tau) * y for x, y in zip(target, online[k])]
+            rows.append(target)
+            taus.append(tau)
+            unrolled = [mpmath.fprod(taus) * x for x in initial[0]]
+            for j in range(k + 1):
+                w = (1 - taus[j]) * mpmath.fprod(taus[j + 1:])
+                unrolled = [u + w * y for u, y in zip(unrolled, online[j])]
+            check_close([target], [unrolled], "1e-46", "trajectory")
+        topic.case(name).scalar("base", number(base)).scalar("total", total)
+        topic.input("initial", initial).input("online", online).row("tau", taus).put("target", rows).end()
+    return topic
+
+
+TOPICS = (topic_newton_schulz, topic_linear_regression, topic_direct_copy, topic_statistics, topic_pipeline,
+          topic_loss, topic_objective, topic_ema)
+
+
+def main(arguments):
+    if arguments not in ([], ["--check"]):
+        print(__doc__, file=sys.stderr)
+        return 1
+    files = {t.name + ".txt": t.content() for t in (make() for make in TOPICS)}
+    if not arguments:
+        for name, content in files.items():
+            (HERE / name).write_bytes(content)
+            print(f"{name}: {len(content)} bytes")
+        return 0
+    committed = {p.name: p.read_bytes() for p in HERE.glob("*.txt") if p.name != "CMakeLists.txt"}
+    bad = sorted(n for n in files.keys() | committed.keys() if files.get(n) != committed.get(n))
+    for name in bad:
+        state = "differs" if name in files else "is not made by make.py"
+        print(f"FAIL: golden file {name} {state if name in committed else 'is missing'}", file=sys.stderr)
+    if not bad:
+        print(f"golden files: {len(files)} equal, byte for byte (mpmath {mpmath.__version__})")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
