@@ -138,8 +138,8 @@ class ema_target {
           throw shape_error(detail::complaint("ema_target", "the online tensor " + name_of(at), shape_of(x).text(),
                                               shape_of(y).text() + " as in the target"));
         if (parameter && !is_averageable(y))
-          throw domain_error(detail::complaint("ema_target", "the parameter " + name_of(at), "integral",
-                                               "a floating-point tensor; list it in buffers(model)"));
+          throw domain_error(detail::complaint("ema_target", "the parameter " + name_of(at), "integral or narrow",
+                                               "float or wider; list integers in buffers(model)"));
       }
       ++at;
     });

@@ -153,9 +153,10 @@ void walk_pairs(X& x, Y& y, F& f) {
   } else if constexpr (tuple_like<X>) {
     constexpr bool same = std::tuple_size_v<bare<X>> == std::tuple_size_v<bare<Y>>;
     static_assert(same, "selfpred: the two models have a different number of tensors");
-    if constexpr (same) [&]<std::size_t... I>(std::index_sequence<I...>) {
-      (detail::walk_pairs(std::get<I>(x), std::get<I>(y), f), ...);
-    }(std::make_index_sequence<std::tuple_size_v<bare<X>>>{});
+    if constexpr (same)
+      [&]<std::size_t... I>(std::index_sequence<I...>) {
+        (detail::walk_pairs(std::get<I>(x), std::get<I>(y), f), ...);
+      }(std::make_index_sequence<std::tuple_size_v<bare<X>>>{});
   } else if constexpr (listed<X>) {
     auto&& p = detail::listed_parameters(x);
     auto&& q = detail::listed_parameters(y);

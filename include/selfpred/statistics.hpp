@@ -211,8 +211,8 @@ class statistics {
     if constexpr (std::same_as<W, accumulator_t<M>>)
       s_.emplace(accumulator(like, s)), x_.emplace(accumulator(like, s));
     else
-      s_.emplace(filled(like, s)), x_.emplace(filled(like, s));
-    like_.emplace(filled(like, shape(1, 1)));
+      s_.emplace(detail::make_owner<M>(like, s)), x_.emplace(detail::make_owner<M>(like, s));
+    like_.emplace(detail::make_owner<M>(like, shape(1, 1)));
     clear();
   }
   void expect_sums(char const* where) const {

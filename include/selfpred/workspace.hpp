@@ -7,6 +7,24 @@
 
 namespace selfpred {
 
+namespace detail {
+
+/// A new M for results of work on `like`. Usually that is what `like` itself names as its owner; where it names another
+/// (row-major latents, an objective on column-major matrices), M must say how it is made from nothing.
+template <tensor M, compatible<M> L>
+M make_owner(L const& like, shape const& s, double v = 0) {
+  if constexpr (std::same_as<owner_t<L>, M>)
+    return filled(like, s, v);
+  else {
+    static_assert(std::default_initializable<M>,
+                  "selfpred: these tensors have another owner than the objective, and its own cannot be made from "
+                  "nothing: give it a default constructor, or pass tensors whose owner it is");
+    return filled(M(), s, v);
+  }
+}
+
+}  // namespace detail
+
 /// Numbered slots of owning tensors. A slot keeps one tensor for each of its last four shapes: a training loop whose last
 /// batch is short alternates between two, and neither is made again after the first epoch.
 template <tensor M>
@@ -25,7 +43,7 @@ class workspace {
         return *kept[0].tensor;
       }
     if (kept.size() == shapes_kept) kept.pop_back();
-    kept.insert(kept.begin(), entry{s, std::make_unique<M>(filled(like, s, v))});
+    kept.insert(kept.begin(), entry{s, std::make_unique<M>(detail::make_owner<M>(like, s, v))});
     return *kept[0].tensor;
   }
   template <tensor L>

@@ -125,7 +125,8 @@ class predictor_pipeline {
       if (!std::isfinite(v))
         throw domain_error(detail::complaint("objective.restore", "average", std::to_string(v), "finite values"));
     if (s.refreshes > 0) {
-      M average = filled(like, shape(s.size, s.size)), applied = filled(like, shape(s.size, s.size));
+      M average = detail::make_owner<M>(like, shape(s.size, s.size));
+      M applied = detail::make_owner<M>(like, shape(s.size, s.size));
       copy_in(s.average, average);
       assemble(average, s.momentum_product, applied);
       average_.emplace(std::move(average)), applied_.emplace(std::move(applied));
