@@ -10,7 +10,9 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <cstdint>
 #include <exception>
+#include <filesystem>
 #include <functional>
 #include <iostream>
 #include <optional>
@@ -44,7 +46,8 @@ struct task {
 };
 
 auto accuracies(task const& t, matrix const& train, matrix const& held_out, matrix const& test) -> support::measures {
-  auto const scores = support::judge(train, t.data.train, held_out, t.data.held_out, test, t.evaluated(), t.data.classes);
+  auto const scores =
+      support::judge(train, t.data.train, held_out, t.data.held_out, test, t.evaluated(), t.data.classes);
   auto result = support::measures{};
   result.fill(support::none);
   result[0] = scores.probe, result[1] = scores.neighbours;
@@ -96,7 +99,8 @@ auto linear(bool trained) {
     auto const step = [&](auto const& z1, auto const& z2, auto const& t1, auto const& t2, double rate) {
       auto const result = objective.step(z1, z2, t1, t2, predictor);
       if (trained)
-        support::descend(std::tie(predictor), std::tie(result.predictor_gradient), std::tie(velocity), rate, t.settings);
+        support::descend(std::tie(predictor), std::tie(result.predictor_gradient), std::tie(velocity), rate,
+                         t.settings);
       return result;
     };
     return measure_training(t, r.name, step, [] { return support::none; });
@@ -110,8 +114,8 @@ auto closed_form(Rule rule) {
     auto const step = [&](auto const& z1, auto const& z2, auto const& t1, auto const& t2, double) {
       return objective.step(z1, z2, t1, t2);
     };
-    return measure_training(t, r.name, step,
-                            [&] { return *r.alpha > 0 ? objective.status().predictor_norm / *r.alpha : support::none; });
+    return measure_training(
+        t, r.name, step, [&] { return *r.alpha > 0 ? objective.status().predictor_norm / *r.alpha : support::none; });
   };
 }
 
@@ -167,11 +171,11 @@ auto make_task(arguments const& a) -> task {
   auto const wanted = a.images.value_or(small ? 0 : a.quick ? 4'000 : 10'000);
   if (wanted > 0) support::keep_first(t.data.train, wanted);
   t.settings.epochs = a.epochs.value_or(small ? (a.quick ? 20 : 60) : (a.quick ? 6 : 20));
-  t.settings.batch = a.batch.value_or(128);
+  t.settings.batch = a.batch.value_or(t.settings.batch);
   if (t.settings.batch > t.data.train.images.rows())
     throw support::bad_input{"--batch: got " + std::to_string(t.settings.batch) + ", expected at most the " +
                              std::to_string(t.data.train.images.rows()) + " training images"};
-  if (small) t.settings.views = {.smallest_area = 0.6, .flip = 0, .contrast = 0.2, .brightness = 0.1};
+  if (small) t.settings.views = {.smallest_area = 0.6, .flip = 0, .contrast = 0.2, .brightness = 0.1, .erase = 0};
   return t;
 }
 
@@ -198,7 +202,8 @@ auto run(arguments const& a, std::vector<row> rows) -> int {
     support::print(std::cout, line);
     support::write_file(a.out / "table.csv", support::csv(table));  // after every row: a stopped run keeps its rows
   }
-  auto const drawn = support::draw_figure(SELFPRED_EXAMPLES_DIR "/figure.gp", a.out / "table.csv", a.out / "figure.svg");
+  auto const drawn =
+      support::draw_figure(SELFPRED_EXAMPLES_DIR "/figure.gp", a.out / "table.csv", a.out / "figure.svg");
   std::cout << "wrote " << (a.out / "table.csv").string();
   if (drawn) std::cout << " and " << (a.out / "figure.svg").string();
   std::cout << (drawn ? "\n" : "; no figure: gnuplot is missing or failed\n");

@@ -104,8 +104,8 @@ remember() { # what the run scripts need to know; build/_sys comes before the sy
       done
       echo "export PATH='$sys/bin:$sys/usr/bin':\"\$PATH\""
       echo "export CMAKE_PREFIX_PATH='$sys/usr'\"\${CMAKE_PREFIX_PATH:+:\$CMAKE_PREFIX_PATH}\""
-      echo "export LD_LIBRARY_PATH='$paths'\"\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}\""
-      echo "export CPLUS_INCLUDE_PATH='$includes'"
+      if [ -n "$paths" ]; then echo "export LD_LIBRARY_PATH='$paths'\"\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}\""; fi
+      if [ -n "$includes" ]; then echo "export CPLUS_INCLUDE_PATH='$includes'"; fi
     fi
     if [ -n "$(data_folder)" ]; then echo "export SELFPRED_DATA=\"\${SELFPRED_DATA:-$(data_folder)}\""; fi
   } >"$root/build/setup.env"

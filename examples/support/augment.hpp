@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <span>
+#include <vector>
 
 namespace support {
 
@@ -17,7 +19,7 @@ struct augmentation {
   double flip = 0.5;           // probability of a mirror image
   double contrast = 0.4;       // values are multiplied by 1 - contrast to 1 + contrast
   double brightness = 0.2;     // and shifted by as much up or down
-  double erase = 0.0;          // probability of a blank rectangle
+  double erase = 0.5;          // probability of a blank rectangle
 };
 
 namespace detail {

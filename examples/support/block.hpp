@@ -181,11 +181,11 @@ void backward(block<S> const& layer, geometry const& g, S const* images, Index c
   });
   auto const exact = detail::total(work, &lane_scratch<S>::first, width);
   auto const sum = exact.template cast<S>().eval();
-  auto const products = (detail::total(work, &lane_scratch<S>::second, width) -
-                         exact.cwiseProduct(tape.mean.template cast<double>()))
-                            .cwiseProduct(tape.scale.template cast<double>())
-                            .template cast<S>()
-                            .eval();
+  auto const products =
+      (detail::total(work, &lane_scratch<S>::second, width) - exact.cwiseProduct(tape.mean.template cast<double>()))
+          .cwiseProduct(tape.scale.template cast<double>())
+          .template cast<S>()
+          .eval();
   gradient.beta += sum;
   gradient.gamma += products;
 

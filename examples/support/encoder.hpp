@@ -9,8 +9,8 @@
 
 namespace support {
 
-/// Three strided 3x3 convolutions, the global average (the representation), and a projector of two layers (the latents).
-/// It is nothing but its tensors, so the same type holds gradients and velocities.
+/// Three strided 3x3 convolutions, the global average (the representation), and a projector of two layers (the
+/// latents). It is nothing but its tensors, so the same type holds gradients and velocities.
 template <class S>
 struct encoder {
   static constexpr Index representation_size = 128, hidden_size = 256, latent_size = 128;
@@ -25,10 +25,14 @@ struct encoder {
   auto shape(int layer) const -> geometry {
     auto const half = [](Index n) { return (n + 1) / 2; };
     switch (layer) {
-      case 0: return {side, 1, 3, 2, 32};
-      case 1: return {half(side), 32, 3, 2, 64};
-      case 2: return {half(half(side)), 64, 3, 2, representation_size};
-      default: return {1, representation_size, 1, 1, hidden_size};
+      case 0:
+        return {side, 1, 3, 2, 32};
+      case 1:
+        return {half(side), 32, 3, 2, 64};
+      case 2:
+        return {half(half(side)), 64, 3, 2, representation_size};
+      default:
+        return {1, representation_size, 1, 1, hidden_size};
     }
   }
 

@@ -37,7 +37,8 @@ struct bad_input : std::runtime_error {
 namespace detail {
 
 /// Bytes of a file, gzip or plain. A file larger than any this program reads is refused before it fills the memory.
-inline auto read_bytes(std::filesystem::path const& path, std::size_t limit = 64U << 20U) -> std::vector<unsigned char> {
+inline auto read_bytes(std::filesystem::path const& path, std::size_t limit = 64U << 20U)
+    -> std::vector<unsigned char> {
   auto const fail = [&](std::string const& why) { return bad_input{path.string() + ": " + why}; };
   auto const file = std::unique_ptr<gzFile_s, int (*)(gzFile)>{gzopen(path.c_str(), "rb"), gzclose_r};
   if (!file) throw fail("cannot be opened");
@@ -78,8 +79,8 @@ inline auto read_idx(std::filesystem::path const& path, std::size_t rank) -> idx
   auto expected = std::size_t{1};
   for (auto i = std::size_t{1}; i <= rank; ++i) {
     result.sizes.push_back(word(i));
-    if (word(i) == 0 || word(i) > bytes.size() / expected) throw fail("bytes for " + std::to_string(word(i)) + " items",
-                                                                      bytes.size() - header, word(i) * expected);
+    if (word(i) == 0 || word(i) > bytes.size() / expected)
+      throw fail("bytes for " + std::to_string(word(i)) + " items", bytes.size() - header, word(i) * expected);
     expected *= word(i);
   }
   if (bytes.size() - header != expected) throw fail("bytes after the header", bytes.size() - header, expected);
@@ -132,8 +133,11 @@ inline auto read_idx_folder(std::filesystem::path const& directory) -> data_set 
     throw bad_input{test_images.name + ": got images of side " + std::to_string(test_images.sizes[1]) +
                     ", expected the side of the training images, " + std::to_string(images.sizes[1])};
   auto const all = static_cast<Index>(images.sizes[0]), held_out = all / 12;
-  return {"Fashion-MNIST", static_cast<Index>(images.sizes[1]), 10,
-          detail::slice(images, labels, 0, all - held_out), detail::slice(images, labels, all - held_out, held_out),
+  return {"Fashion-MNIST",
+          static_cast<Index>(images.sizes[1]),
+          10,
+          detail::slice(images, labels, 0, all - held_out),
+          detail::slice(images, labels, all - held_out, held_out),
           detail::slice(test_images, test_labels, 0, static_cast<Index>(test_images.sizes[0]))};
 }
 

@@ -12,8 +12,8 @@ using row_of = Eigen::Matrix<S, 1, Eigen::Dynamic, Eigen::RowMajor>;
 using matrix = matrix_of<float>;
 using Eigen::Index;
 
-/// A batch is cut into a fixed number of lanes, whatever the number of threads. Sums are taken within a lane and then in
-/// the order of the lanes, so results do not depend on how many threads there were.
+/// A batch is cut into a fixed number of lanes, whatever the number of threads. Sums are taken within a lane and then
+/// in the order of the lanes, so results do not depend on how many threads there were.
 inline constexpr int lanes = 8;
 
 /// Calls work(lane, first, last) for every lane of n samples, in parallel where OpenMP is there. It must not throw.

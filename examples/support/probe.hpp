@@ -108,7 +108,8 @@ void minimise(Value&& value, matrix& w, int iterations) {
 inline auto fit_probe(matrix const& train, std::span<int const> labels, int classes, double l2) -> matrix {
   auto w = matrix::Zero(train.cols() + 1, classes).eval();
   detail::minimise(
-      [&](matrix const& at, matrix& gradient) { return detail::cross_entropy(train, labels, at, l2, gradient); }, w, 300);
+      [&](matrix const& at, matrix& gradient) { return detail::cross_entropy(train, labels, at, l2, gradient); }, w,
+      300);
   return w;
 }
 
@@ -139,7 +140,9 @@ inline auto nearest_neighbours(matrix train, std::span<int const> labels, matrix
       cosines.noalias() = test.middleRows(first, n) * train.transpose();
       for (Index i = 0; i < n; ++i) {
         std::iota(order.begin(), order.end(), Index{0});
-        auto const nearer = [row = cosines.row(i)](Index a, Index b) { return row(a) != row(b) ? row(a) > row(b) : a < b; };
+        auto const nearer = [row = cosines.row(i)](Index a, Index b) {
+          return row(a) != row(b) ? row(a) > row(b) : a < b;
+        };
         std::nth_element(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(k) - 1, order.end(), nearer);
         auto votes = row_of<double>::Zero(classes).eval();
         for (auto j = std::size_t{0}; j < k; ++j)

@@ -13,7 +13,7 @@ namespace support {
 /// A small generator (splitmix64) that is cheap enough to make anew for every image: what it draws depends on the keys
 /// alone, never on the thread or on the standard library.
 class random {
-public:
+ public:
   random(std::initializer_list<std::uint64_t> keys) {
     for (auto const key : keys) state_ = (bits() ^ key) * 0x2545f4914f6cdd1dU;
   }
@@ -27,7 +27,9 @@ public:
 
   auto uniform() -> double { return static_cast<double>(bits() >> 11U) * 0x1p-53; }
   auto uniform(double low, double high) -> double { return low + (high - low) * uniform(); }
-  auto below(std::uint64_t n) -> std::uint64_t { return static_cast<std::uint64_t>(uniform() * static_cast<double>(n)); }
+  auto below(std::uint64_t n) -> std::uint64_t {
+    return static_cast<std::uint64_t>(uniform() * static_cast<double>(n));
+  }
   auto chance(double probability) -> bool { return uniform() < probability; }
 
   auto normal() -> double {
@@ -35,7 +37,7 @@ public:
     return radius * std::cos(2 * std::numbers::pi * uniform());
   }
 
-private:
+ private:
   std::uint64_t state_ = 0;
 };
 

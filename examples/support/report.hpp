@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -30,11 +31,14 @@ struct column {
   char const *heading, *csv;
   int digits;
 };
-inline constexpr auto columns = std::array{
-    column{"probe %", "linear_probe", 2},        column{"kNN %", "nearest_neighbours", 2},
-    column{"loss", "loss", 3},                   column{"feature std", "feature_std", 2},
-    column{"rank", "effective_rank", 1},         column{"|P|/alpha", "predictor_norm_over_alpha", 2},
-    column{"ms/step", "milliseconds_per_step", 1}, column{"P time %", "predictor_share", 2}};
+inline constexpr auto columns = std::array{column{"probe %", "linear_probe", 2},
+                                           column{"kNN %", "nearest_neighbours", 2},
+                                           column{"loss", "loss", 3},
+                                           column{"feature std", "feature_std", 2},
+                                           column{"rank", "effective_rank", 1},
+                                           column{"|P|/alpha", "predictor_norm_over_alpha", 2},
+                                           column{"ms/step", "milliseconds_per_step", 1},
+                                           column{"P time %", "predictor_share", 2}};
 
 /// One value a column; NaN where a row has none.
 using measures = std::array<double, columns.size()>;
@@ -89,7 +93,8 @@ inline auto csv(std::vector<table_row> const& rows) -> std::string {
     out << row.name << ',' << (row.alpha ? text(*row.alpha, 4) : "") << ',' << row.seeds.size();
     for (auto c = std::size_t{0}; c < columns.size(); ++c) {
       auto const mean = row.mean(c);
-      out << ',' << (std::isnan(mean) ? "" : text(mean, 6)) << ',' << (std::isnan(mean) ? "" : text(row.deviation(c), 6));
+      out << ',' << (std::isnan(mean) ? "" : text(mean, 6)) << ','
+          << (std::isnan(mean) ? "" : text(row.deviation(c), 6));
     }
     out << '\n';
   }

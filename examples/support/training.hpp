@@ -8,8 +8,11 @@
 #include <selfpred/adapters/eigen.hpp>
 #include <selfpred/selfpred.hpp>
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <numbers>
 #include <span>
 #include <stdexcept>
@@ -21,9 +24,9 @@ namespace support {
 
 struct settings {
   int epochs = 20;
-  Index batch = 256;
+  Index batch = 128;
   std::uint64_t seed = 1;
-  double learning_rate = 0.05;  // falls to 0 along a half cosine
+  double learning_rate = 0.4;  // falls to 0 along a half cosine
   double sgd_momentum = 0.9;
   double weight_decay = 1e-4;
   double target_momentum = 0.99;  // rises to 1 along a half cosine
@@ -82,15 +85,15 @@ auto train(image_set const& data, Index side, settings const& how, Objective&& o
   for (Index step = 0; step < steps; ++step) {
     auto const epoch = static_cast<std::uint64_t>(step / per_epoch);
     auto const order = permutation(count, {how.seed, 1, epoch});
-    auto const chosen = std::span{order}.subspan(static_cast<std::size_t>(step % per_epoch * batch),
-                                                 static_cast<std::size_t>(batch));
+    auto const chosen =
+        std::span{order}.subspan(static_cast<std::size_t>(step % per_epoch * batch), static_cast<std::size_t>(batch));
     for (auto v = std::size_t{0}; v < 2; ++v) {
       augment(data.images, chosen, side, how.views, {how.seed, 2, epoch, v}, views[v]);
       latents[v] = forward(target.model(), views[v], target_tape, work);
       forward(online, views[v], tapes[v], work);
     }
-    auto const rate =
-        how.learning_rate * (1 + std::cos(std::numbers::pi * static_cast<double>(step) / static_cast<double>(steps))) / 2;
+    auto const rate = how.learning_rate *
+                      (1 + std::cos(std::numbers::pi * static_cast<double>(step) / static_cast<double>(steps))) / 2;
 
     auto const before = clock::now();
     auto const& r = objective(tapes[0].latents, tapes[1].latents, sp::stop_gradient(latents[0]),

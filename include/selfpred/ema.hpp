@@ -15,17 +15,27 @@ enum class buffer_policy {
 
 namespace detail {
 
-// Whether averaging T can mean anything as far as its type tells; libtorch knows only at run time.
+// What averaging T would mean, as far as its type tells; libtorch knows only at run time.
 template <class T>
-inline constexpr bool integral_elements = std::is_integral_v<T>;
+struct element {
+  static constexpr bool integral = false, narrow = false;
+};
 template <class S, int R>
-inline constexpr bool integral_elements<strided<S, R>> = std::numeric_limits<S>::is_integer;
+struct element<strided<S, R>> {
+  static constexpr bool integral = std::numeric_limits<S>::is_integer, narrow = !integral && sizeof(S) < sizeof(float);
+};
+template <class T>
+  requires std::is_arithmetic_v<T>
+struct element<T> {
+  static constexpr bool integral = std::is_integral_v<T>, narrow = false;
+};
+template <class T>
+struct element_of : element<T> {};
+template <tensor T>
+struct element_of<T> : element<write_t<T>> {};
 template <class T>
 consteval bool averages_by_type() {
-  if constexpr (tensor<T>)
-    return !integral_elements<write_t<T>>;
-  else
-    return std::is_floating_point_v<bare<T>>;
+  return !element_of<bare<T>>::integral && !element_of<bare<T>>::narrow;
 }
 
 }  // namespace detail
@@ -117,8 +127,10 @@ class ema_target {
   }
   template <class X, class Y>
   static void average(double weight, X const& x, Y& y) {
-    static_assert(detail::averages_by_type<Y>(),
+    static_assert(!detail::element_of<Y>::integral,
                   "selfpred: averaging an integral parameter has no meaning; list it in buffers(model)");
+    static_assert(!detail::element_of<Y>::narrow,
+                  "selfpred: averaging in a narrow type loses every small update; keep the average in float");
     if (weight == 0) return;  // 0 * NaN: an online network that diverged must not reach a target that stands still
     if constexpr (tensor<X>)
       lerp(weight, x, y);

@@ -36,7 +36,7 @@ struct covariances {
 /// weights w give S = sum_i w_i (z1_i z1_i^T + z2_i z2_i^T) / (2 sum w), X alike.
 ///
 /// Each micro-batch is one product in M's element type; W, by default wider (double on hosts), holds the sums over
-/// micro-batches, so that their number does not change the result beyond the rounding of one. statistics<M, M> sums in M.
+/// micro-batches, so that their number does not change the result beyond the rounding of one. statistics<M, M> sums in M, within M's range.
 /// Latents enter detached. `sums()` is what a reduction over ranks adds up.
 /// Errors: shape_error; non_finite_error (hosts) for a batch with NaN or infinity. The sums are then as before.
 /// Cost of add: two symmetric products b f^2 (four with targets), no allocation after the first call of a shape.
@@ -115,6 +115,8 @@ class statistics {
     }
     if (b == 0 || f == 0)
       throw shape_error(detail::complaint("statistics.add", "z1", expected.text(), "at least one row and column"));
+    if (rows_ > 0 && empty_x_ != std::same_as<T, no_targets>)
+      throw state_error("statistics.add: batches with and without targets meet, expected one kind since clear()");
     if (s_ && !(empty_s_ && empty_x_)) expect_shape("the number of columns", shape(f, f), shape_of(*s_));
     if (!s_ || shape_of(*s_) != shape(f, f)) make_sums(z1, shape(f, f));
 

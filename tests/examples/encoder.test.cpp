@@ -40,8 +40,9 @@ TEST_CASE("the backward pass of the encoder agrees with central differences in d
     // the derivative along a random direction of one tensor at a time
     auto const check = [&](auto& tensor, auto const& slope) {
       using tensor_type = std::remove_reference_t<decltype(tensor)>;
-      auto const direction =
-          tensor_type::NullaryExpr(tensor.rows(), tensor.cols(), [&draw](Index, Index) { return draw.normal(); }).eval();
+      auto const direction = tensor_type::NullaryExpr(tensor.rows(), tensor.cols(), [&draw](Index, Index) {
+                               return draw.normal();
+                             }).eval();
       auto const step = 1e-7;
       auto const kept = tensor;
       tensor = kept + step * direction;
@@ -50,10 +51,14 @@ TEST_CASE("the backward pass of the encoder agrees with central differences in d
       auto const below = loss();
       tensor = kept;
       auto const expected = (above - below) / (2 * step);
-      CHECK_THAT(slope.cwiseProduct(direction).sum(), Catch::Matchers::WithinAbs(expected, 1e-4 * (1 + std::abs(expected))));
+      CHECK_THAT(slope.cwiseProduct(direction).sum(),
+                 Catch::Matchers::WithinAbs(expected, 1e-4 * (1 + std::abs(expected))));
     };
-    std::apply([&](auto&... tensor) { std::apply([&](auto&... slope) { (check(tensor, slope), ...); }, parameters(gradient)); },
-               parameters(model));
+    std::apply(
+        [&](auto&... tensor) {
+          std::apply([&](auto&... slope) { (check(tensor, slope), ...); }, parameters(gradient));
+        },
+        parameters(model));
   }
 }
 

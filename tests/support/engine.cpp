@@ -1,2 +1,13 @@
 // SPDX-License-Identifier: MIT
-// engine.cpp: the host engine and the eigensolvers, instantiated once for all tests.
+#include "engine.hpp"
+
+namespace selfpred::detail {
+
+template struct eigen_products<float>;
+template struct eigen_products<double>;
+template struct blocked_cholesky<float>;
+template struct blocked_cholesky<double>;
+template struct eigen_eigensolver<float>;
+template struct eigen_eigensolver<double>;
+
+}  // namespace selfpred::detail

@@ -56,66 +56,72 @@ struct eigen_products {
     });
   }
 
-  static void gemm(S a, in x, in y, S b, out z) {
-    if (z.rows() == 0 || z.cols() == 0) return;
-    if (!by_columns(z) && !by_rows(z)) {
-      out t = packed<2>(z);
-      gemm(a, x, y, b, t);
-      return host_operations<S>::copy(t, z);
-    }
-    if (!by_columns(z)) {  // z^T = y^T x^T
-      in const xt = x.transposed();
-      x = y.transposed(), y = xt, z = z.transposed();
-    }
-    if (!by_columns(x) && !by_rows(x)) x = packed<3>(x);
-    if (!by_columns(y) && !by_rows(y)) y = packed<4>(y);
-    scale(b, z);
-    if (x.cols() == 0 || a == S(0)) return;
-    packing<S> workspace(z.rows(), z.cols(), x.cols());
-    auto const run = [&]<int X, int Y>() {
-      Eigen::internal::general_matrix_matrix_product<index, S, X, false, S, Y, false, Eigen::ColMajor, 1>::run(
-          z.rows(), z.cols(), x.cols(), x.data, leading(x), y.data, leading(y), z.data, 1, leading(z), a, workspace,
-          nullptr);
-    };
-    constexpr int C = Eigen::ColMajor, R = Eigen::RowMajor;
-    if (by_columns(x))
-      by_columns(y) ? run.template operator()<C, C>() : run.template operator()<C, R>();
-    else
-      by_columns(y) ? run.template operator()<R, C>() : run.template operator()<R, R>();
-  }
-
+  static void gemm(S a, in x, in y, S b, out z);
   // x^T x by one triangle, mirrored. Other symmetric products run as gemm: at these sizes the mirror costs what the
   // other triangle would (docs/design.md, dead ends).
-  static void gemm_symmetric(S a, in x, in y, S b, out z) {
-    bool const gram = x.data == y.data && x.rows() == y.cols() && x.cols() == y.rows() && x.stride[0] == y.stride[1] &&
-                      x.stride[1] == y.stride[0];
-    if (!gram || !(by_columns(z) || by_rows(z)) || !(by_columns(x) || by_rows(x))) return gemm(a, x, y, b, z);
-    if (!by_columns(z)) z = z.transposed();
-    index const n = z.rows();
-    if (n == 0) return;
-    scale(b, z);
-    if (x.cols() == 0) return;
-    packing<S> workspace(n, n, x.cols());
-    auto const run = [&]<int X, int Y>() {
-      Eigen::internal::general_matrix_matrix_triangular_product<index, S, X, false, S, Y, false, Eigen::ColMajor, 1,
-                                                                Eigen::Lower>::run(n, x.cols(), x.data, leading(x),
-                                                                                   x.data, leading(x), z.data, 1,
-                                                                                   leading(z), a, workspace);
-    };
-    if (by_columns(x))
-      run.template operator()<Eigen::ColMajor, Eigen::RowMajor>();
-    else
-      run.template operator()<Eigen::RowMajor, Eigen::ColMajor>();
-    mirror(z);
-  }
+  static void gemm_symmetric(S a, in x, in y, S b, out z);
   static void mirror(out const& z) {  // lower -> upper, by tiles: a plain double loop misses a cache line an element
-    constexpr index tile = 32;
+    constexpr index tile = 16;        // 32 thrashes a level-1 cache where f is a power of two: 3.7x slower at 512
     for (index j0 = 0; j0 < z.cols(); j0 += tile)
       for (index i0 = j0; i0 < z.rows(); i0 += tile)
         for (index j = j0; j < std::min(j0 + tile, z.cols()); ++j)
           for (index i = std::max(i0, j + 1); i < std::min(i0 + tile, z.rows()); ++i) z(j, i) = z(i, j);
   }
 };
+
+// Out of class, so that a program with many sources may instantiate them once (extern template).
+template <class S>
+void eigen_products<S>::gemm(S a, in x, in y, S b, out z) {
+  if (z.rows() == 0 || z.cols() == 0) return;
+  if (!by_columns(z) && !by_rows(z)) {
+    out t = packed<2>(z);
+    gemm(a, x, y, b, t);
+    return host_operations<S>::copy(t, z);
+  }
+  if (!by_columns(z)) {  // z^T = y^T x^T
+    in const xt = x.transposed();
+    x = y.transposed(), y = xt, z = z.transposed();
+  }
+  if (!by_columns(x) && !by_rows(x)) x = packed<3>(x);
+  if (!by_columns(y) && !by_rows(y)) y = packed<4>(y);
+  scale(b, z);
+  if (x.cols() == 0 || a == S(0)) return;
+  packing<S> workspace(z.rows(), z.cols(), x.cols());
+  auto const run = [&]<int X, int Y>() {
+    Eigen::internal::general_matrix_matrix_product<index, S, X, false, S, Y, false, Eigen::ColMajor, 1>::run(
+        z.rows(), z.cols(), x.cols(), x.data, leading(x), y.data, leading(y), z.data, 1, leading(z), a, workspace,
+        nullptr);
+  };
+  constexpr int C = Eigen::ColMajor, R = Eigen::RowMajor;
+  if (by_columns(x))
+    by_columns(y) ? run.template operator()<C, C>() : run.template operator()<C, R>();
+  else
+    by_columns(y) ? run.template operator()<R, C>() : run.template operator()<R, R>();
+}
+
+template <class S>
+void eigen_products<S>::gemm_symmetric(S a, in x, in y, S b, out z) {
+  bool const gram = x.data == y.data && x.rows() == y.cols() && x.cols() == y.rows() && x.stride[0] == y.stride[1] &&
+                    x.stride[1] == y.stride[0];
+  if (!gram || !(by_columns(z) || by_rows(z)) || !(by_columns(x) || by_rows(x))) return gemm(a, x, y, b, z);
+  if (!by_columns(z)) z = z.transposed();
+  index const n = z.rows();
+  if (n == 0) return;
+  scale(b, z);
+  if (x.cols() == 0) return;
+  packing<S> workspace(n, n, x.cols());
+  auto const run = [&]<int X, int Y>() {
+    Eigen::internal::general_matrix_matrix_triangular_product<index, S, X, false, S, Y, false, Eigen::ColMajor, 1,
+                                                              Eigen::Lower>::run(n, x.cols(), x.data, leading(x),
+                                                                                 x.data, leading(x), z.data, 1,
+                                                                                 leading(z), a, workspace);
+  };
+  if (by_columns(x))
+    run.template operator()<Eigen::ColMajor, Eigen::RowMajor>();
+  else
+    run.template operator()<Eigen::RowMajor, Eigen::ColMajor>();
+  mirror(z);
+}
 
 template <>
 struct host_products<float> : eigen_products<float> {};

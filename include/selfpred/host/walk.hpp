@@ -62,9 +62,9 @@ void walk(strided<A> const& x, strided<B> const& y, Run run) {
     B* py = y.data;
     for (std::size_t d = 0; d < last; ++d) px += at[d] * loop.x[d], py += at[d] * loop.y[d];
     run(loop.extent[last], px, loop.x[last], py, loop.y[last]);
-    std::size_t d = last;
-    while (d > 0 && ++at[d - 1] == loop.extent[d - 1]) at[--d] = 0;
-    if (d == 0) return;
+    std::size_t d = 0;  // counted from the innermost of the outer dimensions
+    for (; d < last && ++at[last - 1 - d] == loop.extent[last - 1 - d]; ++d) at[last - 1 - d] = 0;
+    if (d == last) return;
   }
 }
 

@@ -44,13 +44,15 @@ std::vector<std::string> defaults_in_use() {
 
 }  // namespace detail
 
-/// Runs every law that T's rungs admit on tensors made like `like`. Reads results back; allocates.
+/// Runs every law that T's rungs admit, on tensors made like `like` and on `like` itself. Reads results back; allocates.
+/// Host tensors of float and double need <selfpred/host/eigh.hpp> and <selfpred/host/solve.hpp> included as well.
 template <tensor T>
 conformance_report conformance(T const& like) {
   conformance_report report;
   detail::laws<T> laws(like, report);
   auto const has = [&](char const* name) { report.capabilities.emplace_back(name); };
   has("tensor");
+  if (storage(like) != nullptr) laws.own_laws();
   laws.tensor_laws();
   if constexpr (matrix<T>) has("matrix"), laws.matrix_laws();
   if constexpr (matrix_with_solve<T>) has("matrix_with_solve"), laws.solve_laws();

@@ -18,6 +18,15 @@ class laws {
     tolerance_ = read(x)[0] == 1.0 ? 1e-5 : 1e-12;
   }
 
+  // The example itself, which may be a view of something else than what filled makes.
+  void own_laws() {
+    auto const copied = clone(like_);
+    expect(18, shape_of(copied) == shape_of(like_), "a clone has the shape of the example given");
+    expect(18, read(copied) == read(like_), "a clone has the values of the example given");
+    expect(18, shape_of(like_).size() == 0 || !overlaps(like_, copied),
+           "a clone shares no storage with the example given");
+  }
+
   void tensor_laws() {
     shape const s = extents(5, 3);
     index const n = s.size();

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// Included before every test source by the build: the engine and the eigensolvers are instantiated once, in engine.cpp.
+#pragma once
+#include <selfpred/host/eigh.hpp>
+#include <selfpred/host/solve.hpp>
+
+namespace selfpred::detail {
+
+extern template struct eigen_products<float>;
+extern template struct eigen_products<double>;
+extern template struct blocked_cholesky<float>;
+extern template struct blocked_cholesky<double>;
+extern template struct eigen_eigensolver<float>;
+extern template struct eigen_eigensolver<double>;
+
+}  // namespace selfpred::detail
