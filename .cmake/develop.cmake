@@ -24,7 +24,7 @@ target_compile_options(selfpred_quick INTERFACE $<$<CONFIG:Release>:-O1>)
 # Training and benchmarks are there to be fast.
 add_library(selfpred_native INTERFACE)
 target_compile_options(selfpred_native INTERFACE -O3 $<$<BOOL:${SELFPRED_NATIVE}>:-march=native>
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>) # g++ 12 warns in its own AVX-512 headers (GCC bug 105593)
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-uninitialized>) # g++ 12 warns in its own AVX-512 headers (GCC bug 105593)
 
 # selfpred_need(<target> <package> <name of the download>): the system's package, else the download, else a sentence.
 macro(selfpred_need target package name)

@@ -16,9 +16,23 @@ struct features {
   matrix representation, latents;
 };
 
+/// The last feature map averaged over its quadrants (over all of it where it is a single pixel): the usual input of a
+/// linear probe on a network this small. The projector sees the global average.
+inline auto quadrants(matrix const& map, Index images, Index side) -> matrix {
+  auto const parts = std::min<Index>(side, 2), channels = map.cols();
+  auto result = matrix{matrix::Zero(images, parts * parts * channels)};
+  for (Index i = 0; i < images; ++i)
+    for (Index y = 0; y < side; ++y)
+      for (Index x = 0; x < side; ++x)
+        result.row(i).segment((y * parts / side * parts + x * parts / side) * channels, channels) +=
+            map.row((i * side + y) * side + x);
+  return result * (static_cast<float>(parts * parts) / static_cast<float>(side * side));
+}
+
 /// Both outputs of the frozen encoder, with the running statistics of its normalisation.
 inline auto encode(encoder<float>& model, matrix const& images) -> features {
-  auto result = features{matrix(images.rows(), encoder<float>::representation_size),
+  auto const side = model.shape(2).out_side(), parts = std::min<Index>(side, 2);
+  auto result = features{matrix(images.rows(), parts * parts * encoder<float>::representation_size),
                          matrix(images.rows(), encoder<float>::latent_size)};
   auto tape = encoder_tape<float>{};
   auto work = scratch<float>{};
@@ -27,7 +41,7 @@ inline auto encode(encoder<float>& model, matrix const& images) -> features {
     auto const n = std::min<Index>(250, images.rows() - first);
     piece = images.middleRows(first, n);
     result.latents.middleRows(first, n) = forward(model, piece, tape, work, mode::evaluation);
-    result.representation.middleRows(first, n) = tape.representation;
+    result.representation.middleRows(first, n) = quadrants(tape.third.activated, n, side);
   }
   return result;
 }
