@@ -56,20 +56,22 @@ concept momentum_schedule = requires(S const& s, std::int64_t step) {
 /// storage; domain_error for tau outside [0, 1]. A failed update leaves the target as it was.
 /// Cost of an update: one pass over every tensor, no allocation, no synchronisation.
 /// Example: examples/ema_alone.cpp
-template <model Model, momentum_schedule Schedule>
+template <class Model, momentum_schedule Schedule>
 class ema_target {
+  static_assert(model<Model>,
+                "selfpred: this type is neither a tensor (selfpred::tensor_traits) nor a model: write a free function "
+                "parameters(model) in its namespace, or specialise selfpred::model_traits");
+
  public:
   ema_target(Model const& online, Schedule schedule)
-    requires(!has_buffers<Model>)
-      : ema_target(online, std::move(schedule), buffer_policy::copy) {}
+      : ema_target(online, std::move(schedule), policy_of_a_model_without_buffers()) {}
   ema_target(Model const& online, Schedule schedule, buffer_policy policy)
       : model_(online), schedule_(std::move(schedule)), policy_(policy) {
     refuse_shared_storage(online);
   }
   /// The target is given and takes the online model's values, buffers included.
   ema_target(Model const& online, Model target, Schedule schedule)
-    requires(!has_buffers<Model>)
-      : ema_target(online, std::move(target), std::move(schedule), buffer_policy::copy) {}
+      : ema_target(online, std::move(target), std::move(schedule), policy_of_a_model_without_buffers()) {}
   ema_target(Model const& online, Model target, Schedule schedule, buffer_policy policy)
       : model_(std::move(target)), schedule_(std::move(schedule)), policy_(policy) {
     refuse_shared_storage(online);
@@ -111,6 +113,12 @@ class ema_target {
   Schedule const& schedule() const { return schedule_; }
 
  private:
+  static buffer_policy policy_of_a_model_without_buffers() {
+    static_assert(!has_buffers<Model>,
+                  "selfpred: this model has buffers; name what becomes of them: ema_target{online, schedule, "
+                  "selfpred::buffer_policy::copy}, average or keep");
+    return buffer_policy::copy;
+  }
   template <class T>
   static bool is_averageable(T const& x) {
     if constexpr (tensor<T>)

@@ -1,4 +1,4 @@
-// expect: has_buffers
+// expect: this model has buffers; name what becomes of them
 // SPDX-License-Identifier: MIT
 #include <selfpred/adapters/eigen.hpp>
 #include <selfpred/ema.hpp>

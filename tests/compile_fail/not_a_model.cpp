@@ -1,4 +1,4 @@
-// expect: not satisfied|does not satisfy .model.|model<.*network
+// expect: this type is neither a tensor \(selfpred::tensor_traits\) nor a model
 // SPDX-License-Identifier: MIT
 #include <selfpred/adapters/eigen.hpp>
 #include <selfpred/ema.hpp>

@@ -57,8 +57,7 @@ struct eigen_products {
   }
 
   static void gemm(S a, in x, in y, S b, out z);
-  // x^T x by one triangle, mirrored. Other symmetric products run as gemm: at these sizes the mirror costs what the
-  // other triangle would (docs/design.md, dead ends).
+  // x^T x by one triangle, mirrored. Other symmetric products run as gemm.
   static void gemm_symmetric(S a, in x, in y, S b, out z);
   static void mirror(out const& z) {  // lower -> upper, by tiles: a plain double loop misses a cache line an element
     constexpr index tile = 16;        // 32 thrashes a level-1 cache where f is a power of two: 3.7x slower at 512
