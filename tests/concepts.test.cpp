@@ -65,7 +65,8 @@ static_assert(!sp::compatible<far::remote, far::handle> && !sp::compatible<Matri
 // Associated types.
 static_assert(std::same_as<sp::owner_t<MatrixXf>, MatrixXf> && std::same_as<sp::owner_t<Eigen::Matrix4f>, MatrixXf>);
 static_assert(std::same_as<sp::owner_t<Eigen::Map<row_major const>>, row_major>);
-static_assert(std::same_as<sp::owner_t<Eigen::ArrayXXd>, MatrixXd> && std::same_as<sp::owner_t<Eigen::VectorXf>, MatrixXf>);
+static_assert(std::same_as<sp::owner_t<Eigen::ArrayXXd>, MatrixXd> &&
+              std::same_as<sp::owner_t<Eigen::VectorXf>, MatrixXf>);
 static_assert(std::same_as<sp::owner_t<sp::matrix_view<float const>>, sp::host_array<float>>);
 static_assert(std::same_as<sp::accumulator_t<MatrixXf>, sp::host_array<double>>);
 static_assert(std::same_as<sp::scalar_t<MatrixXf>, double> && std::same_as<sp::scalar_t<MatrixXd const&>, double>);
@@ -75,7 +76,8 @@ static_assert(std::same_as<sp::operations_t<MatrixXf>, sp::operations_t<sp::stri
 static_assert(sp::matrix<far::remote> && sp::matrix<far::handle> && sp::writable<far::remote>);
 static_assert(!sp::matrix_with_solve<far::remote> && !sp::matrix_with_eigh<far::remote>);
 static_assert(!sp::matrix_with_row_scaling<far::remote>);
-static_assert(std::same_as<sp::scalar_t<far::remote>, far::scalar> && std::same_as<sp::accumulator_t<far::remote>, far::remote>);
+static_assert(std::same_as<sp::scalar_t<far::remote>, far::scalar> &&
+              std::same_as<sp::accumulator_t<far::remote>, far::remote>);
 static_assert(sp::scalar_handle<double> && sp::scalar_handle<far::scalar> && !sp::scalar_handle<int>);
 static_assert(!sp::scalar_handle<float>, "a float would be the element type: coefficients on hosts are double");
 

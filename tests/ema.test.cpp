@@ -73,7 +73,8 @@ TEST_CASE("ema_target: golden trajectories", "[ema]") {
         for (int j = 0; j < 4; ++j) model[static_cast<std::size_t>(j)].values[0] = static_cast<float>(online(k, j));
         target.update(model);
         for (int j = 0; j < 4; ++j)
-          CHECK_THAT(double(target.model()[static_cast<std::size_t>(j)].values[0]), WithinAbs(expected(k, j), tolerance));
+          CHECK_THAT(double(target.model()[static_cast<std::size_t>(j)].values[0]),
+                     WithinAbs(expected(k, j), tolerance));
       }
     };
     if (total == 0) {
@@ -183,7 +184,8 @@ TEST_CASE("ema_target: a model with buffers must name their policy", "[ema]") {
   // without a policy it does not compile: tests/compile_fail/buffers_without_policy.cpp
   static_assert(std::is_constructible_v<target, network const&, sp::constant_momentum, buffer_policy>);
   static_assert(std::is_constructible_v<target, network const&, network, sp::constant_momentum, buffer_policy>);
-  static_assert(std::is_constructible_v<sp::ema_target<matrix, sp::constant_momentum>, matrix const&, sp::constant_momentum>);
+  static_assert(
+      std::is_constructible_v<sp::ema_target<matrix, sp::constant_momentum>, matrix const&, sp::constant_momentum>);
   SUCCEED();
 }
 
@@ -202,7 +204,9 @@ TEST_CASE("ema_target: models that copy handles are refused, with the remedy", "
   auto const text = thrown<sp::alias_error>([&] { sp::ema_target{online, sp::constant_momentum{}}; });
   CHECK_THAT(text, ContainsSubstring("'0' shares storage") && ContainsSubstring("ema_target{online, target, schedule"));
   std::vector<far::handle> half{far::handle(dense(2, 2)), online[1]};
-  CHECK_THAT(thrown<sp::alias_error>([&] { sp::ema_target{online, half, sp::constant_momentum{}}; }),
+  CHECK_THAT(thrown<sp::alias_error>([&] {
+               sp::ema_target{online, half, sp::constant_momentum{}};
+             }),
              ContainsSubstring("'1' shares storage"));
   std::vector<far::handle> fresh{far::handle(dense(2, 2)), far::handle(dense(2, 2))};
   sp::ema_target target{online, fresh, sp::constant_momentum{.tau = 0.5}};
@@ -291,7 +295,8 @@ TEST_CASE("ema_target: tensors that only move", "[ema]") {
 TEST_CASE("ema_target: an update allocates nothing", "[ema]") {
   network online;
   sp::ema_target target{online, sp::cosine_momentum{.base = 0.9, .steps = 10}, buffer_policy::average};
-  std::map<std::string, matrix> named{{"a key that no small string holds: layers.0.weight", matrix(sp::shape(64, 64), 1)}};
+  std::map<std::string, matrix> named{
+      {"a key that no small string holds: layers.0.weight", matrix(sp::shape(64, 64), 1)}};
   sp::ema_target mapped{named, sp::constant_momentum{}};
   allocation_counter scope;
   for (int k = 0; k < 20; ++k) target.update(online), mapped.update(named);

@@ -81,8 +81,9 @@ TEST_CASE("view makers put elements where they say", "[view]") {
 
 TEST_CASE("view_tensor refuses ranks that do not fit", "[view]") {
   float x = 0;
-  CHECK(thrown<sp::shape_error>([&] { sp::view_tensor(&x, std::vector<int>{2, 3}, std::vector<int>{1}); }) ==
-        "view_tensor: rank of the strides is 1, expected 2");
+  CHECK(thrown<sp::shape_error>([&] {
+          sp::view_tensor(&x, std::vector<int>{2, 3}, std::vector<int>{1});
+        }) == "view_tensor: rank of the strides is 1, expected 2");
   CHECK_THROWS_AS(sp::view_tensor<3>(&x, (std::vector<int>{2, 3}), (std::vector<int>{3, 1})), sp::shape_error);
 }
 

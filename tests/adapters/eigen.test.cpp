@@ -159,9 +159,9 @@ void every_verb() {
 }  // namespace
 
 TEMPLATE_TEST_CASE("eigen: every verb", "[eigen]", owned<columns_f>, owned<columns_d>, owned<rows_f>, owned<rows_d>,
-                   owned<Eigen::ArrayXXf>, fixed<Eigen::Matrix4f>, fixed<Eigen::Matrix4d>,
-                   map<columns_f>, map<rows_f>, strided_map<columns_f>, strided_map<rows_d>, block<columns_f>,
-                   block<rows_f>, ref<columns_f>, transpose<columns_f>) {
+                   owned<Eigen::ArrayXXf>, fixed<Eigen::Matrix4f>, fixed<Eigen::Matrix4d>, map<columns_f>, map<rows_f>,
+                   strided_map<columns_f>, strided_map<rows_d>, block<columns_f>, block<rows_f>, ref<columns_f>,
+                   transpose<columns_f>) {
   every_verb<TestType>();
 }
 
@@ -208,8 +208,9 @@ TEST_CASE("eigen: integers are copied", "[eigen]") {
 
 TEST_CASE("eigen: an owner is a matrix, and another rank is refused", "[eigen]") {
   columns_f const x(2, 2);
-  CHECK(thrown<sp::shape_error>([&] { sp::filled(x, sp::shape(std::vector<int>{2, 3, 4})); }) ==
-        "filled: the shape of an Eigen matrix is 2 x 3 x 4, expected two extents");
+  CHECK(thrown<sp::shape_error>([&] {
+          sp::filled(x, sp::shape(std::vector<int>{2, 3, 4}));
+        }) == "filled: the shape of an Eigen matrix is 2 x 3 x 4, expected two extents");
   CHECK_THROWS_AS(sp::filled(x, sp::shape(std::vector<int>{5})), sp::shape_error);
 }
 

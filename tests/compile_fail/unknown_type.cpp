@@ -1,7 +1,7 @@
 // expect: tensor_traits<.*mat>|tensor<(X|T)>. \[with (X|T) = mat\]
 // SPDX-License-Identifier: MIT
-#include <selfpred/ops.hpp>
 #include <selfpred/host/operations.hpp>
+#include <selfpred/ops.hpp>
 
 struct mat {
   float v[4] = {};

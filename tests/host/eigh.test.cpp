@@ -40,7 +40,8 @@ TEMPLATE_TEST_CASE("eigenvalues: ascending", "[host][eigh]", float, double) {
   for (std::size_t i = 0; i < 4; ++i) CHECK_THAT(got[i], Catch::Matchers::WithinAbs(expected[i], tolerance));
 }
 
-TEMPLATE_TEST_CASE("eigh_power: roots and inverses, negative eigenvalues as 0, either order", "[host][eigh]", float, double) {
+TEMPLATE_TEST_CASE("eigh_power: roots and inverses, negative eigenvalues as 0, either order", "[host][eigh]", float,
+                   double) {
   double const tolerance = sizeof(TestType) == 4 ? 1e-5 : 1e-13;
   std::vector<double> const w{4, 9, 0.25, 1, 2};
   dense const a = with_eigenvalues(w);

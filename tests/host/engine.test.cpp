@@ -24,11 +24,21 @@ struct laid_out {
     S* const p = memory.data();
     sp::index const r = d.rows, c = d.cols;
     switch (how) {
-      case layout::rows: view = sp::view_row_major(p, r, c); break;
-      case layout::columns: view = sp::view_column_major(p, r, c); break;
-      case layout::gaps: view = sp::view_matrix(p, r, c, 2, 3 * r); break;  // neither stride is 1
-      case layout::rows_of_wider: view = sp::view_matrix(p, r, c, c + 3, 1); break;
-      case layout::reversed: view = sp::view_matrix(p + std::max<sp::index>(r * c - 1, 0), r, c, -c, -1); break;
+      case layout::rows:
+        view = sp::view_row_major(p, r, c);
+        break;
+      case layout::columns:
+        view = sp::view_column_major(p, r, c);
+        break;
+      case layout::gaps:
+        view = sp::view_matrix(p, r, c, 2, 3 * r);
+        break;  // neither stride is 1
+      case layout::rows_of_wider:
+        view = sp::view_matrix(p, r, c, c + 3, 1);
+        break;
+      case layout::reversed:
+        view = sp::view_matrix(p + std::max<sp::index>(r * c - 1, 0), r, c, -c, -1);
+        break;
       case layout::columns_reversed:  // unit stride down, backwards across: BLAS has no leading dimension for it
         view = sp::view_matrix(p + r * std::max<sp::index>(c - 1, 0), r, c, 1, -r);
         break;
@@ -143,7 +153,8 @@ TEMPLATE_TEST_CASE("gemm_symmetric: both triangles, in every layout", "[host][ge
 }
 
 TEST_CASE("gemm_symmetric: x^T y of different x and y, commuting factors, a plain square", "[host][gemm]") {
-  dense const a = eighths(9, 9, 8), s = combination(0.5, a, 0.5, a.transposed()), s2 = product(1, s, op::none, s, op::none);
+  dense const a = eighths(9, 9, 8), s = combination(0.5, a, 0.5, a.transposed()),
+              s2 = product(1, s, op::none, s, op::none);
   for (auto how : layouts) {
     laid_out<double> const x(s, how), y(s2, layout::rows), same(s, layout::columns);
     laid_out<double> z(dense(9, 9, NAN), how);
@@ -190,6 +201,7 @@ TEST_CASE("gemm: errors", "[host][gemm]") {
         "gemm: (3 x 2) * (2 x 3) is to be stored in (2 x 2), expected matching inner and outer sizes");
   laid_out<float> wide(dense(2, 4), layout::rows);
   laid_out<float> const right(dense(3, 4), layout::rows);
-  CHECK(thrown<sp::shape_error>([&] { sp::gemm_symmetric(1.0, x.view, op::none, right.view, op::none, 0.0, wide.view); }) ==
-        "gemm_symmetric: the result is 2 x 4, expected a square matrix");
+  CHECK(thrown<sp::shape_error>([&] {
+          sp::gemm_symmetric(1.0, x.view, op::none, right.view, op::none, 0.0, wide.view);
+        }) == "gemm_symmetric: the result is 2 x 4, expected a square matrix");
 }

@@ -114,8 +114,8 @@ TEST_CASE("host: scale_rows and add_diagonal on matrices that are not square", "
     for (sp::index j = 0; j < 3; ++j) expected(i, j) *= w(i, 0);
   auto const x = array<float>(a), weights = array<float>(w);
   auto y = array<float>(dense(70, 3, NAN));
-  ops::scale_rows(sp::tensor_traits<sp::host_array<float>>::view(weights), sp::tensor_traits<sp::host_array<float>>::view(x),
-                  sp::tensor_traits<sp::host_array<float>>::view(y));
+  ops::scale_rows(sp::tensor_traits<sp::host_array<float>>::view(weights),
+                  sp::tensor_traits<sp::host_array<float>>::view(x), sp::tensor_traits<sp::host_array<float>>::view(y));
   expect_equal("scale_rows", read(y), expected);
   dense diagonal = a;
   for (sp::index i = 0; i < 3; ++i) diagonal(i, i) += 0.5;

@@ -36,7 +36,8 @@ dense mixed(sp::index rows, sp::index cols) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("normalize_rows: all layouts, rows above and below the floor, zero rows", "[host][rows]", float, double) {
+TEMPLATE_TEST_CASE("normalize_rows: all layouts, rows above and below the floor, zero rows", "[host][rows]", float,
+                   double) {
   double const epsilon = 1e-10;
   for (sp::index rows : {1, 5, 63, 64, 65, 130})
     for (auto from : {layout::rows, layout::columns, layout::gaps})

@@ -8,8 +8,8 @@
 
 namespace sp = selfpred;
 using namespace selfpred_tests;
-using sp::op;
 using Catch::Matchers::WithinRel;
+using sp::op;
 
 namespace {
 enum class layout { rows, columns, gaps, columns_reversed };
@@ -82,7 +82,8 @@ TEST_CASE("spd_solve: empty, and shapes that do not fit", "[host][solve]") {
   laid_out<float> x(positive_definite(3, 5), layout::rows), no_columns(dense(3, 0), layout::rows);
   CHECK(sp::spd_solve(x.view, no_columns.view) > 0);
   laid_out<float> wide(dense(2, 3), layout::rows), two(dense(2, 1), layout::rows), square(dense(3, 3), layout::rows);
-  CHECK(thrown<sp::shape_error>([&] { sp::spd_solve(wide.view, two.view); }) == "spd_solve: x is 2 x 3, expected 2 x 2");
+  CHECK(thrown<sp::shape_error>([&] { sp::spd_solve(wide.view, two.view); }) ==
+        "spd_solve: x is 2 x 3, expected 2 x 2");
   CHECK(thrown<sp::shape_error>([&] { sp::spd_solve(square.view, two.view); }) ==
         "spd_solve: x is 3 x 3, expected 2 x 2");
 }

@@ -61,7 +61,8 @@ TEST_CASE("host: copy between all orders, gaps and directions, rank 1 to 4", "[h
           for (sp::index i = 0; i < size; ++i) at(x.view, i) = static_cast<float>(i + 1);
           ops::copy(x.view, y.view);
           ops::copy(y.view, z.view);
-          for (sp::index i = 0; i < size; ++i) wrong += at(y.view, i) != float(i + 1), wrong += at(z.view, i) != float(i + 1);
+          for (sp::index i = 0; i < size; ++i)
+            wrong += at(y.view, i) != float(i + 1), wrong += at(z.view, i) != float(i + 1);
           // what lies between the elements of z is as it was
           spilt += std::count(z.memory.begin(), z.memory.end(), -1.0f) != static_cast<long>(z.memory.size()) - size;
           wrong += ops::dot(x.view, z.view) != static_cast<double>(size * (size + 1) * (2 * size + 1) / 6);
@@ -75,7 +76,8 @@ TEST_CASE("host: copy between all orders, gaps and directions, rank 1 to 4", "[h
 }
 
 TEST_CASE("host: row-major into column-major and back, sizes that no tile divides", "[host][walk]") {
-  for (auto const& [rows, cols] : {std::pair<sp::index, sp::index>{33, 65}, {32, 32}, {31, 1}, {1, 100}, {64, 33}, {100, 7}}) {
+  for (auto const& [rows, cols] :
+       {std::pair<sp::index, sp::index>{33, 65}, {32, 32}, {31, 1}, {1, 100}, {64, 33}, {100, 7}}) {
     dense const a = eighths(rows, cols, 7);
     std::vector<float> x(a.v.begin(), a.v.end()), y(x.size()), z(x.size());
     auto columns = sp::view_column_major(y.data(), rows, cols);

@@ -15,7 +15,8 @@ TEST_CASE("cosine_momentum: golden values", "[schedule]") {
     cosine_momentum const tau{.base = c.scalar("base"), .steps = static_cast<std::int64_t>(c.scalar("total"))};
     auto const& k = c.at("k");
     auto const& expected = c.at("tau");
-    for (int i = 0; i < k.cols; ++i) CHECK_THAT(tau(static_cast<std::int64_t>(k(0, i))), WithinAbs(expected(0, i), 1e-15));
+    for (int i = 0; i < k.cols; ++i)
+      CHECK_THAT(tau(static_cast<std::int64_t>(k(0, i))), WithinAbs(expected(0, i), 1e-15));
     ++cases;
   }
   CHECK(cases >= 5);

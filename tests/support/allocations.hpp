@@ -9,7 +9,7 @@
 #else
 #define SELFPRED_TESTS_HAS_FEATURE(x) 0
 #endif
-#if !defined(__GLIBC__) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || \
+#if !defined(__GLIBC__) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||          \
     SELFPRED_TESTS_HAS_FEATURE(address_sanitizer) || SELFPRED_TESTS_HAS_FEATURE(thread_sanitizer) || \
     SELFPRED_TESTS_HAS_FEATURE(memory_sanitizer)
 #define SELFPRED_TESTS_COUNT_ALLOCATIONS 0  // a sanitizer has its own malloc, which must not be replaced

@@ -51,7 +51,8 @@ inline dense uniform(index rows, index cols, std::uint64_t seed) {
   return x;
 }
 
-inline dense product(double a, dense x, selfpred::op p, dense y, selfpred::op q, double b = 0, dense const& z = {0, 0}) {
+inline dense product(double a, dense x, selfpred::op p, dense y, selfpred::op q, double b = 0,
+                     dense const& z = {0, 0}) {
   if (p == selfpred::op::transpose) x = x.transposed();
   if (q == selfpred::op::transpose) y = y.transposed();
   dense r(x.rows, y.cols);
@@ -93,7 +94,8 @@ inline dense positive_definite(index n, std::uint64_t seed) {
 inline double largest_difference(dense const& x, dense const& y) {
   if (x.rows != y.rows || x.cols != y.cols) return INFINITY;
   double d = 0;
-  for (std::size_t i = 0; i < x.v.size(); ++i) d = std::fmax(d, std::isnan(x.v[i]) ? INFINITY : std::abs(x.v[i] - y.v[i]));
+  for (std::size_t i = 0; i < x.v.size(); ++i)
+    d = std::fmax(d, std::isnan(x.v[i]) ? INFINITY : std::abs(x.v[i] - y.v[i]));
   return d;
 }
 /// One CHECK for all tests: the macro is what takes time to compile.

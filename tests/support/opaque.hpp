@@ -58,7 +58,9 @@ struct by_get {
     ++operations, get(y) = selfpred_tests::combination(number(a), get(x), number(b), get(y));
   }
   static S dot(T const& x, T const& y) { return ++operations, selfpred_tests::inner(get(x), get(y)); }
-  static void copy_out(T const& x, std::span<double> o) { ++read_backs, std::copy_n(get(x).v.data(), o.size(), o.data()); }
+  static void copy_out(T const& x, std::span<double> o) {
+    ++read_backs, std::copy_n(get(x).v.data(), o.size(), o.data());
+  }
   static void copy_in(std::span<double const> s, T& y) { std::copy_n(s.data(), s.size(), get(y).v.data()); }
   static void gemm(S a, T const& x, op p, T const& y, op q, S b, T& z) {
     ++operations, get(z) = selfpred_tests::product(number(a), get(x), p, get(y), q, number(b), get(z));

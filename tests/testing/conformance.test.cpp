@@ -12,10 +12,31 @@ using selfpred_tests::dense;
 namespace {
 
 enum class fault {
-  none, shares_storage, fill_ignored, column_major_transfer, reads_y, dropped_b, copy_does_nothing,
-  lerp_swapped, lerp_inexact, dot_in_float, sums_wrong, gemm_ignores_op, gemm_reads_z, one_triangle, diagonal_is_all,
-  no_floor, adjoint_keeps_length, adjoint_ignores_floor, writes_a_copy, overlaps_never, changes_input,
-  solve_of_identity, pivot_one, solve_never_fails, scale_columns
+  none,
+  shares_storage,
+  fill_ignored,
+  column_major_transfer,
+  reads_y,
+  dropped_b,
+  copy_does_nothing,
+  lerp_swapped,
+  lerp_inexact,
+  dot_in_float,
+  sums_wrong,
+  gemm_ignores_op,
+  gemm_reads_z,
+  one_triangle,
+  diagonal_is_all,
+  no_floor,
+  adjoint_keeps_length,
+  adjoint_ignores_floor,
+  writes_a_copy,
+  overlaps_never,
+  changes_input,
+  solve_of_identity,
+  pivot_one,
+  solve_never_fails,
+  scale_columns
 };
 
 // ByValue: copy_in takes its output by value, which no concept can see.
@@ -80,8 +101,9 @@ struct selfpred::tensor_traits<faulty<ByValue>> : selfpred::does_operations<faul
   static void narrow(double a, T const& sum, T& y) { axpby(sum.f == fault::sums_wrong ? 2 * a : a, sum, 0.0, y); }
   static void gemm(double a, T const& x, op p, T const& y, op q, double b, T& z) {
     bool const ignores = x.f == fault::gemm_ignores_op && x.d->rows == x.d->cols;
-    dense r = selfpred_tests::product(a, *x.d, ignores ? op::none : p, *y.d,
-                                      x.f == fault::gemm_ignores_op && p == op::transpose && q == op::transpose ? op::none : q);
+    dense r = selfpred_tests::product(
+        a, *x.d, ignores ? op::none : p, *y.d,
+        x.f == fault::gemm_ignores_op && p == op::transpose && q == op::transpose ? op::none : q);
     if (r.v.size() != z.d->v.size()) r = *z.d;
     for (std::size_t i = 0; i < r.v.size(); ++i)
       if (b != 0 || x.f == fault::gemm_reads_z) r.v[i] += b * z.d->v[i];
@@ -105,7 +127,8 @@ struct selfpred::tensor_traits<faulty<ByValue>> : selfpred::does_operations<faul
   static void normalize_rows_adjoint(double epsilon, T const& x, T& g) {
     far::handle u(*x.d), v(*g.d);
     if (x.f == fault::adjoint_keeps_length) *u.shared = dense(x.d->rows, x.d->cols);
-    selfpred::tensor_traits<far::handle>::normalize_rows_adjoint(x.f == fault::adjoint_ignores_floor ? 1e-300 : epsilon, u, v);
+    selfpred::tensor_traits<far::handle>::normalize_rows_adjoint(x.f == fault::adjoint_ignores_floor ? 1e-300 : epsilon,
+                                                                 u, v);
     *g.d = *v.shared;
   }
   static void scale_rows(T const& w, T const& x, T& y) {
@@ -137,8 +160,7 @@ struct selfpred::tensor_traits<faulty<ByValue>> : selfpred::does_operations<faul
 namespace {
 
 selfpred::testing::conformance_report run(fault f) {
-  if (f == fault::writes_a_copy)
-    return selfpred::testing::conformance(faulty<true>{f, std::make_shared<dense>(2, 2)});
+  if (f == fault::writes_a_copy) return selfpred::testing::conformance(faulty<true>{f, std::make_shared<dense>(2, 2)});
   return selfpred::testing::conformance(faulty<false>{f, std::make_shared<dense>(2, 2)});
 }
 // The fault is found, under its law's number, and the text says it.
@@ -158,7 +180,8 @@ TEST_CASE("conformance: good adapters pass, and the report says what they are", 
   auto const all = run(fault::none);
   INFO(all.text());
   CHECK(all.passed());
-  CHECK(all.capabilities == std::vector<std::string>{"tensor", "matrix", "matrix_with_solve", "matrix_with_row_scaling"});
+  CHECK(all.capabilities ==
+        std::vector<std::string>{"tensor", "matrix", "matrix_with_solve", "matrix_with_row_scaling"});
   CHECK(all.defaults == std::vector<std::string>{"averageable", "accumulator", "accumulate"});
 
   auto const opaque = selfpred::testing::conformance(far::remote(dense(2, 2)));
