@@ -100,10 +100,10 @@ struct selfpred::tensor_traits<faulty<ByValue>> : selfpred::does_operations<faul
   }
   static void narrow(double a, T const& sum, T& y) { axpby(sum.f == fault::sums_wrong ? 2 * a : a, sum, 0.0, y); }
   static void gemm(double a, T const& x, op p, T const& y, op q, double b, T& z) {
-    bool const ignores = x.f == fault::gemm_ignores_op && x.d->rows == x.d->cols;
-    dense r = selfpred_tests::product(
-        a, *x.d, ignores ? op::none : p, *y.d,
-        x.f == fault::gemm_ignores_op && p == op::transpose && q == op::transpose ? op::none : q);
+    bool const ignores = x.f == fault::gemm_ignores_op;
+    dense const u = p == op::transpose && !ignores ? x.d->transposed() : *x.d;
+    dense const v = q == op::transpose && !ignores ? y.d->transposed() : *y.d;
+    dense r = u.cols == v.rows ? selfpred_tests::product(a, u, op::none, v, op::none) : *z.d;  // no fault reads astray
     if (r.v.size() != z.d->v.size()) r = *z.d;
     for (std::size_t i = 0; i < r.v.size(); ++i)
       if (b != 0 || x.f == fault::gemm_reads_z) r.v[i] += b * z.d->v[i];
