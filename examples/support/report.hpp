@@ -70,7 +70,7 @@ inline auto text(double value, int digits) -> std::string {
 
 inline void print_heading(std::ostream& out) {
   out << std::left << std::setw(18) << "predictor" << std::right << std::setw(6) << "alpha";
-  for (auto const& c : columns) out << std::setw(14) << c.heading;
+  for (auto const& c : columns) out << std::setw(16) << c.heading;
   out << std::endl;
 }
 
@@ -79,7 +79,7 @@ inline void print(std::ostream& out, table_row const& row) {
   for (auto c = std::size_t{0}; c < columns.size(); ++c) {
     auto cell = text(row.mean(c), columns[c].digits);
     if (row.seeds.size() > 1 && cell != "-") cell += " +-" + text(row.deviation(c), columns[c].digits);
-    out << std::setw(14) << cell;
+    out << std::setw(16) << cell;
   }
   out << std::endl;
 }
