@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <Eigen/Cholesky>
 #include <selfpred/objective.hpp>
 #include <selfpred/predictor/newton_schulz.hpp>
 
