@@ -2,27 +2,8 @@
 // One call a step: statistics -> rule -> EMA of P -> rescale -> + alpha I -> loss and gradients.
 #pragma once
 #include <selfpred/objective_options.hpp>
-#include <selfpred/predictor/trainable_linear.hpp>
 
 namespace selfpred {
-
-namespace detail {
-
-struct no_pipeline {  // trainable_linear: P is the user's
-  no_pipeline(trainable_linear, predictor_options const& o) { o.check(); }
-  std::int64_t steps = 0;
-  std::int64_t step() const { return steps; }
-};
-template <class M, class Rule>
-struct choose_pipeline {
-  using type = predictor_pipeline<M, Rule>;
-};
-template <class M>
-struct choose_pipeline<M, trainable_linear> {
-  using type = no_pipeline;
-};
-
-}  // namespace detail
 
 /// The self-predictive objective of two views: z1 predicts target2 and z2 predicts target1 through one P,
 /// L = loss(Z1 P, T2) + loss(Z2 P, T1), dL/dZ = dL/dQ P^T (Richemond et al. 2023, sections 2 and 3). P is a constant of

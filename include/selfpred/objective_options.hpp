@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// What an objective is told, and what it gives back.
+// What an objective is told, what it gives back, and which state machine a rule runs on.
 #pragma once
 #include <selfpred/loss.hpp>
 #include <selfpred/predictor/pipeline.hpp>
+#include <selfpred/predictor/trainable_linear.hpp>
 
 namespace selfpred {
 
@@ -39,5 +40,23 @@ struct objective_status {
   double alpha = 0;
   std::optional<double> residual;  ///< of the rule on the last batch; none after a restore
 };
+
+namespace detail {
+
+struct no_pipeline {  // trainable_linear: P is the user's
+  no_pipeline(trainable_linear, predictor_options const& o) { o.check(); }
+  std::int64_t steps = 0;
+  std::int64_t step() const { return steps; }
+};
+template <class M, class Rule>
+struct choose_pipeline {
+  using type = predictor_pipeline<M, Rule>;
+};
+template <class M>
+struct choose_pipeline<M, trainable_linear> {
+  using type = no_pipeline;
+};
+
+}  // namespace detail
 
 }  // namespace selfpred

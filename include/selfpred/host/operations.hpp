@@ -156,19 +156,11 @@ struct host_operations : default_operations<host_operations<S>> {
   }
 
   static void gemm(double a, in2 x, op p, in2 y, op q, double b, out2 z) {
-    static_assert(
-        requires { sizeof(detail::host_products<S>); },
-        "selfpred: products of host memory need #include <selfpred/host/engine.hpp> "
-        "(adapters/eigen.hpp has it)");
     x = oriented(x, p), y = oriented(y, q);
     expect_product("gemm", x, y, z);
     detail::host_products<S>::gemm(static_cast<S>(a), x, y, static_cast<S>(b), z);
   }
   static void gemm_symmetric(double a, in2 x, op p, in2 y, op q, double b, out2 z) {
-    static_assert(
-        requires { sizeof(detail::host_products<S>); },
-        "selfpred: products of host memory need #include <selfpred/host/engine.hpp> "
-        "(adapters/eigen.hpp has it)");
     x = oriented(x, p), y = oriented(y, q);
     expect_product("gemm_symmetric", x, y, z);
     if (z.rows() != z.cols())
@@ -243,6 +235,10 @@ struct host_operations : default_operations<host_operations<S>> {
     if (x.shape() != y.shape()) throw shape_error(detail::complaint(verb, "y", y.shape().text(), x.shape().text()));
   }
   static void expect_product(char const* verb, in2 x, in2 y, in2 z) {
+    static_assert(
+        requires { sizeof(detail::host_products<S>); },
+        "selfpred: products of host memory need #include <selfpred/host/engine.hpp> "
+        "(adapters/eigen.hpp has it)");
     if (x.cols() != y.rows() || z.rows() != x.rows() || z.cols() != y.cols())
       throw shape_error(detail::complaint(verb, "(" + x.shape().text() + ") * (" + y.shape().text() + ")",
                                           "to be stored in (" + z.shape().text() + ")",
