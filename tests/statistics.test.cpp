@@ -159,7 +159,7 @@ TEST_CASE("sums() of two ranks, added by hand, are those of one", "[statistics]"
   auto a = rank0.sums();
   auto const b = rank1.sums();
   selfpred::axpby(1.0, b.s, 1.0, a.s), selfpred::axpby(1.0, b.x, 1.0, a.x);
-  a.weight += b.weight, a.rows += b.rows;
+  a.weight += b.weight, a.pair_weight += b.pair_weight, a.rows += b.rows, a.samples += b.samples;
   CHECK(rank0.rows() == 30);
   // The very same additions as one object makes: equal bits.
   CHECK(same_bits(rank0.compute().s, one.compute().s));

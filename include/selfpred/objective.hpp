@@ -1,30 +1,31 @@
 // SPDX-License-Identifier: MIT
 // One call a step: statistics -> rule -> EMA of P -> rescale -> + alpha I -> loss and gradients.
 #pragma once
-#include <selfpred/objective_options.hpp>
+#include <selfpred/objective_directions.hpp>
 
 namespace selfpred {
 
-/// The self-predictive objective of two views: z1 predicts target2 and z2 predicts target1 through one P,
-/// L = loss(Z1 P, T2) + loss(Z2 P, T1), dL/dZ = dL/dQ P^T (Richemond et al. 2023, sections 2 and 3). P is a constant of
-/// the batch in the gradient.
+/// The self-predictive objective: view z_i predicts the targets t_j of the other views through P,
+/// L = sum over i != j of loss(Z_i P, T_j), dL/dZ = dL/dQ P^T (Richemond et al. 2023, sections 2 and 3); of two views that
+/// is loss(Z1 P, T2) + loss(Z2 P, T1). P is a constant of the batch in the gradient.
 ///
 /// M is the owning tensor of results, owner_t of the type given to make_objective; any compatible views may be passed,
-/// of any number of rows. Errors: shape_error, alias_error (a target in the storage of an online tensor),
-/// domain_error, and non_finite_error where scalars can be read without synchronising; the state is then as before.
-/// Cost of a step: the rule's, plus 2 symmetric products b f^2 for S (2 more for X where the rule reads it) and 4
-/// products b f^2; no allocation after the first step of a shape, no synchronisation.
+/// of any number of rows. Ranges of views, the first of which have targets, go in by step(views, targets).
+/// Errors: shape_error, alias_error (a target in the storage of an online tensor), domain_error, and non_finite_error
+/// where scalars can be read without synchronising; the state is then as before.
+/// Cost of a step of two views: the rule's, plus 2 symmetric products b f^2 for S (2 more for X where the rule reads it)
+/// and 4 products b f^2; no allocation after the first step of a shape, no synchronisation. Latents so large that Z P
+/// overflows (1e30 in float) are scaled by a power of two and the products made again, on hosts.
 /// Example: examples/objective_step.cpp
 template <matrix M, class Rule>
 class objective {
   static constexpr bool trainable = std::same_as<Rule, trainable_linear>;
   static_assert(trainable || predictor_rule<Rule, M>,
                 "selfpred: this rule does not work on this tensor: it needs a capability that the tensor lacks "
-                "(linear_regression: matrix_with_solve), or it is no predictor_rule");
+                "(linear_regression: matrix_with_solve; direct_pred: matrix_with_eigh), or it is no predictor_rule");
 
  public:
-  explicit objective(Rule rule, objective_options const& o = {})
-      : options_(o), pipeline_(rule, predictor_options{o.alpha, o.predictor_momentum, o.update_every, o.rescale}) {
+  explicit objective(Rule rule, objective_options const& o = {}) : options_(o), pipelines_(rule, o) {
     options_.loss.check();
   }
 
@@ -32,197 +33,199 @@ class objective {
   template <compatible<M> Z1, compatible<M> Z2, stopped_tensor T1, stopped_tensor T2>
     requires(!trainable) && compatible<M, stopped_value_t<T1>> && compatible<M, stopped_value_t<T2>>
   step_result<M> step(Z1 const& z1, Z2 const& z2, T1 const& target1, T2 const& target2) {
-    check("objective.step", z1, z2, target1, target2);
-    M const* p = nullptr;
-    bool const refreshes = pipeline_.refreshes_next();
-    if (refreshes) {
-      measurable_ = false;
-      statistics_.clear();
-      if constexpr (Rule::reads_cross_covariance)
-        statistics_.add(z1, z2, target1, target2);
-      else
-        statistics_.add(z1, z2);
-      p = &pipeline_.stage(statistics_.compute());
-    } else
-      p = &pipeline_.applied();
-    auto const r = losses("objective.step", z1, z2, target1, target2, *p, step_work_);
-    pipeline_.commit();
-    measurable_ = measurable_ || refreshes;
-    return r;
+    return pair(advance(std::tie(z1, z2), std::tie(target1, target2)), step_work_);
+  }
+  /// Of two views or more, with at most as many targets: view i predicts every target j != i.
+  template <views_of<M> Z, targets_of<M> T>
+    requires(!trainable)
+  views_result<M> step(Z const& views, T const& targets) {
+    return list(advance(views, targets), step_work_);
   }
 
   /// A step's predictor from sums that the caller has made: over micro-batches, over ranks. Losses and gradients then come
-  /// from evaluate.
+  /// from evaluate. The sums must be of the moments that moments() asks for.
   template <class W>
   void refresh(statistics<M, W>& sums)
     requires(!trainable)
   {
-    if (pipeline_.refreshes_next()) {
-      measurable_ = false;
-      pipeline_.stage(sums.compute());
-    }
-    pipeline_.commit();
+    pipelines_.refresh(sums);
+  }
+  /// How statistics for refresh() are to be taken: statistics<M> sums{objective.moments()}.
+  moment_options moments() const
+    requires(!trainable)
+  {
+    return pipelines_.moments();
   }
 
   /// Loss and gradients with the predictor in use. Changes no state: not P, not the step, not a step's results.
   template <compatible<M> Z1, compatible<M> Z2, stopped_tensor T1, stopped_tensor T2>
     requires(!trainable) && compatible<M, stopped_value_t<T1>> && compatible<M, stopped_value_t<T2>>
   step_result<M> evaluate(Z1 const& z1, Z2 const& z2, T1 const& target1, T2 const& target2) {
-    check("objective.evaluate", z1, z2, target1, target2);
-    return losses("objective.evaluate", z1, z2, target1, target2, pipeline_.applied(), evaluate_work_);
+    return pair(look(std::tie(z1, z2), std::tie(target1, target2)), evaluate_work_);
+  }
+  template <views_of<M> Z, targets_of<M> T>
+    requires(!trainable)
+  views_result<M> evaluate(Z const& views, T const& targets) {
+    return list(look(views, targets), evaluate_work_);
   }
 
   /// One training step of trainable_linear, with the user's P.
   template <compatible<M> Z1, compatible<M> Z2, stopped_tensor T1, stopped_tensor T2, compatible<M> P>
     requires trainable && compatible<M, stopped_value_t<T1>> && compatible<M, stopped_value_t<T2>>
   trainable_step_result<M> step(Z1 const& z1, Z2 const& z2, T1 const& target1, T2 const& target2, P const& p) {
-    auto const r = evaluate_trainable("objective.step", z1, z2, target1, target2, p, step_work_);
-    ++pipeline_.steps;
-    return r;
+    auto const loss = with_users_p("objective.step", std::tie(z1, z2), std::tie(target1, target2), p, step_work_);
+    pipelines_.commit();
+    return {pair(loss, step_work_), step_work_.tensors.get(dp, p, shape_of(p))};
   }
   template <compatible<M> Z1, compatible<M> Z2, stopped_tensor T1, stopped_tensor T2, compatible<M> P>
     requires trainable && compatible<M, stopped_value_t<T1>> && compatible<M, stopped_value_t<T2>>
   trainable_step_result<M> evaluate(Z1 const& z1, Z2 const& z2, T1 const& target1, T2 const& target2, P const& p) {
-    return evaluate_trainable("objective.evaluate", z1, z2, target1, target2, p, evaluate_work_);
+    auto const loss =
+        with_users_p("objective.evaluate", std::tie(z1, z2), std::tie(target1, target2), p, evaluate_work_);
+    return {pair(loss, evaluate_work_), evaluate_work_.tensors.get(dp, p, shape_of(p))};
+  }
+  template <views_of<M> Z, targets_of<M> T, compatible<M> P>
+    requires trainable
+  trainable_views_result<M> step(Z const& views, T const& targets, P const& p) {
+    auto const loss = with_users_p("objective.step", views, targets, p, step_work_);
+    pipelines_.commit();
+    return {list(loss, step_work_), step_work_.tensors.get(dp, p, shape_of(p))};
   }
 
   // What the overloads above refuse, each with its own sentence.
   template <class Z1, class Z2, class T1, class T2, class... P>
   void step(Z1 const&, Z2 const&, T1 const&, T2 const&, P const&...) {
-    refuse<Z1, Z2, T1, T2, P...>();
+    detail::refuse_step<trainable, Z1, Z2, T1, T2, P...>();
   }
   template <class Z1, class Z2, class T1, class T2, class... P>
   void evaluate(Z1 const&, Z2 const&, T1 const&, T2 const&, P const&...) {
-    refuse<Z1, Z2, T1, T2, P...>();
+    detail::refuse_step<trainable, Z1, Z2, T1, T2, P...>();
   }
 
-  /// The predictor in use, alpha I included, f x f. Throws state_error before the first step.
-  M const& predictor() const
+  /// The predictor in use, alpha I included, f x f; of online view i where directions have their own. Throws state_error
+  /// before the first step.
+  M const& predictor(std::size_t view = 0) const
     requires(!trainable)
   {
-    return pipeline_.applied();
+    return pipelines_.at(view).applied();
   }
-  std::int64_t step() const { return pipeline_.step(); }
+  std::int64_t step() const { return pipelines_.step(); }
   objective_options const& options() const { return options_; }
 
-  /// Norm of P, residual, counts. Synchronises. Throws state_error before the first step.
+  /// Norm of P, residual, counts, cautions. Synchronises. Throws state_error before the first step.
   objective_status status()
     requires(!trainable)
   {
-    objective_status s{pipeline_.step(), pipeline_.refreshes(), value(pipeline_.spectral_norm()), options_.alpha, {}};
-    if (measurable_) s.residual = value(pipeline_.residual(statistics_.compute()));
-    return s;
+    return pipelines_.status();
   }
 
-  /// All that must be kept to continue: see predictor_state.
-  predictor_state state() const
+  /// All that must be kept to continue: see predictor_state. With directions of their own, one of each online view.
+  predictor_state state(std::size_t view = 0) const
     requires(!trainable)
   {
-    return pipeline_.state();
+    return pipelines_.state(view);
   }
   template <compatible<M> L>
-  void restore(predictor_state const& s, L const& like)
+  void restore(predictor_state const& s, L const& like, std::size_t view = 0)
     requires(!trainable)
   {
-    pipeline_.restore(s, like);
-    measurable_ = false;
+    pipelines_.restore(s, like, view);
   }
 
  private:
-  enum slot : std::size_t { q, dq, dz1, dz2, dp, with_alpha };
+  enum slot : std::size_t { q, dq, dq_of_one, dp, with_alpha, scaled, dz };  // from dz on: one a view
   struct scratch {
     workspace<M> tensors, loss;
+    std::vector<M*> gradients;
   };
 
-  template <class Z1, class Z2, class T1, class T2>
-  static void check(char const* where, Z1 const& z1, Z2 const& z2, T1 const& t1, T2 const& t2) {
-    shape const s = shape_of(z1);
-    auto const expect = [&](char const* what, shape const& got) {
-      if (got != s) throw shape_error(detail::complaint(where, what, got.text(), s.text() + " as z1"));
-    };
-    expect("z2", shape_of(z2));
-    expect("target1", shape_of(t1.get()));
-    expect("target2", shape_of(t2.get()));
-    if (s.rank != 2 || s.rows() == 0 || s.cols() == 0)
-      throw shape_error(detail::complaint(where, "z1", s.text(), "at least one row and one column"));
-    auto const apart = [&](char const* what, auto const& t, auto const& z) {
-      if (overlaps(t, z))
-        throw alias_error(std::string(where) + ": " + what +
-                          " shares its storage with online latents, expected the output of the target network");
-    };
-    apart("target1", t1.get(), z1), apart("target1", t1.get(), z2);
-    apart("target2", t2.get(), z1), apart("target2", t2.get(), z2);
-  }
-
-  double weight() const { return options_.directions == directions::mean ? 0.5 : 1.0; }
-
-  // Q = Z P, L and dL/dQ, dL/dZ = dL/dQ P^T
   template <class Z, class T>
-  scalar_t<M> direction(Z const& z, T const& t, M const& p, std::size_t dz, scratch& w, M* p_gradient, double keep) {
-    M &predicted = w.tensors.get(q, z, shape_of(z)), &g = w.tensors.get(dq, z, shape_of(z));
-    gemm(1.0, z, op::none, p, op::none, 0.0, predicted);
-    scalar_t<M> const loss = prediction_loss(predicted, t, g, w.loss, options_.loss);
-    gemm(weight(), g, op::none, p, op::transpose, 0.0, w.tensors.get(dz, z, shape_of(z)));
-    if (p_gradient) gemm(weight(), z, op::transpose, g, op::none, keep, *p_gradient);
-    return scalar_t<M>(weight()) * loss;
+  scalar_t<M> advance(Z const& z, T const& t) {
+    detail::check_views("objective.step", z, t);
+    pipelines_.stage(z, t);
+    auto const loss = losses(
+        "objective.step", z, t, [&](std::size_t i) -> M const& { return pipelines_.staged(i); }, step_work_);
+    pipelines_.commit();
+    return loss;
   }
-  template <class Z1, class Z2, class T1, class T2>
-  step_result<M> losses(char const* where, Z1 const& z1, Z2 const& z2, T1 const& t1, T2 const& t2, M const& p,
-                        scratch& w, M* p_gradient = nullptr) {
-    auto const d1 = stop_gradient(z1);
-    auto const d2 = stop_gradient(z2);
-    if (shape_of(p) != shape(shape_of(z1).cols(), shape_of(z1).cols()))
-      throw shape_error(detail::complaint(where, "z1", shape_of(z1).text(),
-                                          std::to_string(shape_of(p).rows()) + " columns as the predictor"));
-    scalar_t<M> loss = direction(d1.get(), t2, p, dz1, w, p_gradient, 0.0);
-    loss = loss + direction(d2.get(), t1, p, dz2, w, p_gradient, 1.0);
-    if constexpr (detail::reads_scalars_freely<M>)
-      if (!std::isfinite(loss))
-        explain(where, {dot(z1, z1), dot(z2, z2), dot(t1.get(), t1.get()), dot(t2.get(), t2.get())});
-    return {loss, w.tensors.get(dz1, z1, shape_of(z1)), w.tensors.get(dz2, z1, shape_of(z1))};
+  template <class Z, class T>
+  scalar_t<M> look(Z const& z, T const& t) {
+    detail::check_views("objective.evaluate", z, t);
+    return losses(
+        "objective.evaluate", z, t, [&](std::size_t i) -> M const& { return pipelines_.at(i).applied(); },
+        evaluate_work_);
   }
-  [[noreturn]] static void explain(char const* where, std::array<double, 4> const& squares) {
-    constexpr char const* names[] = {"z1", "z2", "target1", "target2"};
-    for (std::size_t i = 0; i < 4; ++i)
-      if (!std::isfinite(squares[i]))
-        throw non_finite_error(std::string(where) + ": " + names[i] +
-                               " has a NaN or an infinity, expected finite values");
-    throw non_finite_error(std::string(where) + ": the loss is not finite, expected latents whose predictions are");
-  }
-  template <class Z1, class Z2, class T1, class T2, class P>
-  trainable_step_result<M> evaluate_trainable(char const* where, Z1 const& z1, Z2 const& z2, T1 const& t1, T2 const& t2,
-                                              P const& p, scratch& w) {
-    check(where, z1, z2, t1, t2);
+  template <class Z, class T, class P>
+  scalar_t<M> with_users_p(char const* where, Z const& z, T const& t, P const& p, scratch& w) {
+    detail::check_views(where, z, t);
     auto const constant = stop_gradient(p);
     M& applied = w.tensors.get(with_alpha, p, shape_of(p));
     copy(constant.get(), applied);
     if (options_.alpha != 0) add_diagonal(options_.alpha, applied);
-    M& g = w.tensors.get(dp, p, shape_of(p));
-    return {losses(where, z1, z2, t1, t2, applied, w, &g), g};
+    M& gradient = w.tensors.get(dp, p, shape_of(p));
+    return losses(
+        where, z, t, [&](std::size_t) -> M const& { return applied; }, w, &gradient);
   }
+  static step_result<M> pair(scalar_t<M> const& loss, scratch& w) { return {loss, *w.gradients[0], *w.gradients[1]}; }
+  static views_result<M> list(scalar_t<M> const& loss, scratch& w) { return {loss, {w.gradients}}; }
 
-  template <class Z1, class Z2, class T1, class T2, class... P>
-  static void refuse() {
-    constexpr bool stored = tensor<Z1> && tensor<Z2> && (true && ... && tensor<P>);
-    constexpr bool are_stopped = stopped_tensor<T1> && stopped_tensor<T2>;
-    static_assert(
-        stored || !sizeof(Z1*),
-        "selfpred: z1 and z2 must be stored tensors. A lazy expression needs .eval(); a type of your own needs "
-        "selfpred::tensor_traits");
-    static_assert(are_stopped || !sizeof(Z1*),
-                  "selfpred: targets must be stopped: write objective.step(z1, z2, selfpred::stop_gradient(target1), "
-                  "selfpred::stop_gradient(target2))");
-    static_assert(!stored || !are_stopped || trainable == (sizeof...(P) == 1) || !sizeof(Z1*),
-                  "selfpred: trainable_linear takes its P as fifth argument, closed-form predictors take none");
-    static_assert(!stored || !are_stopped || trainable != (sizeof...(P) == 1) || !sizeof(Z1*),
-                  "selfpred: the tensors of a step must be matrices of one kind: the element types differ from the "
-                  "objective's");
+  template <class Z, class T, class P>
+  scalar_t<M> losses(char const* where, Z const& z, T const& t, P p_of, scratch& w, M* p_gradient = nullptr) {
+    double const pairs = static_cast<double>(detail::count_views(t) * (detail::count_views(z) - 1));
+    double const weight = options_.directions == directions::mean ? 1 / pairs : 1.0;
+    scalar_t<M> loss(0.0);
+    double keep = 0;
+    w.gradients.clear();
+    detail::each_view(z, [&](std::size_t i, auto const& x) {
+      M const& p = p_of(i);
+      shape const s = shape_of(x);
+      if (shape_of(p) != shape(s.cols(), s.cols()))
+        throw shape_error(
+            detail::complaint(where, "z1", s.text(), std::to_string(shape_of(p).rows()) + " columns as the predictor"));
+      auto const d = stop_gradient(x);
+      w.gradients.push_back(&w.tensors.get(dz + i, x, s));
+      scalar_t<M> one = view(i, d.get(), t, p, 1.0, weight, w);
+      if constexpr (detail::reads_scalars_freely<M>)
+        if (!std::isfinite(one) && options_.loss.kind == loss_kind::normalized) {
+          // The loss does not see a scale of q; only z P does not fit. dq is then of the scaled q.
+          double const a = std::min(1.0, detail::power_of_two_scale(dot(d.get(), d.get()), s.size()));
+          M& small = w.tensors.get(scaled, x, s);
+          axpby(a, d.get(), 0.0, small);
+          if (a < 1) one = view(i, small, t, p, a, weight, w);
+        }
+      if (p_gradient) gemm(weight, d.get(), op::transpose, w.tensors.get(dq, x, s), op::none, keep, *p_gradient);
+      keep = 1;
+      loss = i == 0 ? one : loss + one;
+    });
+    if constexpr (detail::reads_scalars_freely<M>)
+      if (!std::isfinite(loss)) detail::explain_loss(where, z, t);
+    return scalar_t<M>(weight) * loss;
+  }
+  // Q = Z P, the losses against the targets of the other views and dL/dQ, dL/dZ = dL/dQ P^T. x is z scaled by `a`.
+  template <class X, class T>
+  scalar_t<M> view(std::size_t i, X const& x, T const& t, M const& p, double a, double weight, scratch& w) {
+    shape const s = shape_of(x);
+    M &predicted = w.tensors.get(q, x, s), &g = w.tensors.get(dq, x, s);
+    gemm(1.0, x, op::none, p, op::none, 0.0, predicted);
+    loss_options options = options_.loss;
+    options.epsilon *= a * a;
+    scalar_t<M> loss(0.0);
+    bool first = true;
+    detail::each_view(t, [&](std::size_t j, auto const& target) {
+      if (i == j) return;
+      M& one = first ? g : w.tensors.get(dq_of_one, x, s);
+      auto const l = prediction_loss(predicted, target, one, w.loss, options);
+      if (!first) axpby(1.0, one, 1.0, g);
+      loss = first ? l : loss + l;
+      first = false;
+    });
+    gemm(weight * a, g, op::none, p, op::transpose, 0.0, *w.gradients[i]);
+    if (a != 1) axpby(a, g, 0.0, g);
+    return loss;
   }
 
   objective_options options_;
-  typename detail::choose_pipeline<M, Rule>::type pipeline_;
-  statistics<M> statistics_;
-  bool measurable_ = false;  // statistics_ and the rule's P are those of the last refresh
+  typename detail::choose_pipelines<M, Rule>::type pipelines_;
   scratch step_work_, evaluate_work_;
 };
 

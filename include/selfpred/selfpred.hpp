@@ -7,7 +7,10 @@
 #include <selfpred/objective.hpp>
 #include <selfpred/predictor/direct_copy.hpp>
 #include <selfpred/predictor/linear_regression.hpp>
+#include <selfpred/predictor/neumann.hpp>
 #include <selfpred/predictor/newton_schulz.hpp>
+#include <selfpred/predictor/stiefel.hpp>
+#include <selfpred/predictor/visser.hpp>
 #include <selfpred/schedule/constant.hpp>
 #include <selfpred/schedule/cosine.hpp>
 #include <selfpred/version.hpp>

@@ -13,10 +13,12 @@ function floor_of(header) {
   if (header ~ "^(view|concepts|ops)\\.hpp$") return 1
   if (header ~ "^(host|adapters)/") return header ~ "^host/(array|operations|rows|walk)\\.hpp$" ? 1 : 7
   if (header ~ "^((model|members|stop_gradient|workspace)|schedule/[^/]+)\\.hpp$") return 2
+  if (header == "covariances.hpp") return 2.6
+  if (header == "moment_block.hpp") return 2.8
   if (header ~ "^testing/[^/]+\\.hpp$") return 2.5  # for the tests of users: may use floor 2, nobody stands on it
   if (header ~ "^((ema|statistics)|linalg/[^/]+)\\.hpp$") return 3
   if (header ~ "^(loss|predictor/[^/]+|diagnostics/[^/]+)\\.hpp$") return 4
-  if (header ~ "^objective(_options)?\\.hpp$") return 5
+  if (header ~ "^objective(_options|_directions)?\\.hpp$") return 5
   if (header == "selfpred.hpp") return 6
   return -1
 }
@@ -25,8 +27,9 @@ function floor_of(header) {
 function neighbours(header, other) {
   if (floor_of(header) != floor_of(other)) return 0
   if (other ~ "^selfpred/(linalg/norms|predictor/rule)\\.hpp$") return header ~ "/(linalg|predictor)/" && header !~ "/(norms|rule)\\.hpp$"
+  if (other ~ "/predictor/(moment_average|state)\\.hpp$") return header ~ "/pipeline\\.hpp$"
   if (other ~ "/model\\.hpp$" && header ~ "/members\\.hpp$") return 1
-  if (other ~ "/objective_options\\.hpp$") return header ~ "/objective\\.hpp$"
+  if (other ~ "/objective_(options|directions)\\.hpp$") return header ~ "/objective(_directions)?\\.hpp$"
   return floor_of(header) == 7 || (floor_of(header) == 1 && rank(other) <= rank(header) && rank(header) > 1)
 }
 function rank(header) { return header ~ "/host/" ? 100 : index("view concepts ops", stem(header)) }

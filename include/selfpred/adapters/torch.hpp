@@ -59,13 +59,13 @@ struct tensor_traits<at::Tensor> : does_operations<at::Tensor> {
   static void add_diagonal(double a, T& x, quiet = {}) { x.diagonal().add_(a); }
   static void normalize_rows(double epsilon, T const& x, T& y, quiet = {}) {
     T const d = wide(x), squares = d.square().sum(1, true);
-    fit("normalize_rows", "y", y, shape(x)).copy_(d * squares.clamp_min(epsilon).rsqrt());
+    fit("normalize_rows", "y", y, shape(x)).copy_(d * inverse_norm(squares, epsilon));
   }
   static void normalize_rows_adjoint(double epsilon, T const& x, T& g, quiet = {}) {
     fit("normalize_rows_adjoint", "g", g, shape(x));
     T const d = wide(x), squares = d.square().sum(1, true);
-    T const along = ((d * g).sum(1, true) / squares).masked_fill(squares.lt(epsilon), 0);
-    g.copy_((g - d * along) * squares.clamp_min(epsilon).rsqrt());
+    T const along = ((d * g).sum(1, true) / squares).masked_fill(squares.lt(epsilon).logical_or(squares.eq(0)), 0);
+    g.copy_((g - d * along) * inverse_norm(squares, epsilon));
   }
 
   static void scale_rows(T const& w, T const& x, T& y, quiet = {}) {
@@ -93,7 +93,11 @@ struct tensor_traits<at::Tensor> : does_operations<at::Tensor> {
     if (!x.defined()) throw state_error("selfpred: a torch tensor is undefined, expected one with values");
     return x;
   }
-  static T wide(T const& x) { return x.to(at::kDouble); }  // itself where it is double already
+  static T wide(T const& x) { return x.to(at::kDouble); }    // itself where it is double already
+  static T inverse_norm(T const& squares, double epsilon) {  // 0 where the floored square is 0
+    T const floored = squares.clamp_min(epsilon);
+    return floored.rsqrt().masked_fill(floored.eq(0), 0);
+  }
   static T oriented(T const& x, op p) { return p == op::none ? x : x.t(); }
   // y itself, of shape s. libtorch would spread a row over a matrix, and resize a result, without a word.
   static T const& fit(char const* verb, char const* what, T const& y, selfpred::shape const& s) {

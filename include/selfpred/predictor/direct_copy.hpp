@@ -12,6 +12,7 @@ struct direct_copy {
   static constexpr bool reads_cross_covariance = false;
 
   void check() const {}
+  moment_options moments() const { return {}; }
 
   template <matrix M>
   void operator()(covariances<M> const& c, workspace<M>&, M& p) const {
@@ -24,6 +25,10 @@ struct direct_copy {
   template <matrix M>
   scalar_t<M> residual(covariances<M> const&, workspace<M>&, M const&) const {
     return scalar_t<M>(0.0);
+  }
+  template <matrix M>
+  std::string caution(covariances<M> const&, workspace<M>&) const {
+    return {};
   }
 };
 

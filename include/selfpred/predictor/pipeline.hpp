@@ -2,8 +2,9 @@
 // From what a rule says about one batch to the predictor in use: rule -> EMA of P -> rescale -> + alpha I.
 #pragma once
 #include <cstdint>
-#include <selfpred/linalg/norms.hpp>
+#include <selfpred/predictor/moment_average.hpp>
 #include <selfpred/predictor/rule.hpp>
+#include <selfpred/predictor/state.hpp>
 
 namespace selfpred {
 
@@ -18,24 +19,14 @@ struct predictor_options {
   std::int64_t update_every =
       1;  ///< refresh P at steps 0, k, 2k, ...; in between it is held. A refresh counts once in rho
   rescaling rescale = rescaling::none;
+  double statistics_momentum = 0;  ///< of an EMA of S and X, the weight of the old, in [0, 1)
 
   void check() const {
     detail::expect_at_least("objective", "alpha", alpha, 0);
-    if (!(momentum >= 0 && momentum < 1))
-      throw domain_error(detail::complaint("objective", "predictor_momentum", std::to_string(momentum), "in [0, 1)"));
+    detail::expect_momentum("objective", "predictor_momentum", momentum);
+    detail::expect_momentum("objective", "statistics_momentum", statistics_momentum);
     detail::expect_at_least("objective", "update_every", static_cast<double>(update_every), 1);
   }
-};
-
-/// Everything that a predictor remembers, in plain numbers for any serialiser. Exact for float and double tensors.
-struct predictor_state {
-  std::int64_t step = 0;        ///< steps taken
-  std::int64_t refreshes = 0;   ///< of them, those that made a new P
-  double momentum_product = 1;  ///< product of rho over the refreshes: P_bar / (1 - product) is unbiased
-  index size = 0;               ///< f
-  std::vector<double> average;  ///< P_bar, row-major, f x f
-
-  friend bool operator==(predictor_state const&, predictor_state const&) = default;
 };
 
 /// The state machine round a rule. A step is staged, looked at, and only then committed, so that a caller who fails in
@@ -52,7 +43,8 @@ class predictor_pipeline {
   bool refreshes_next() const { return step_ % options_.update_every == 0; }
 
   /// The predictor of the next step, from this batch's moments: P_bar_next / (1 - product) [rescaled] + alpha I.
-  M const& stage(covariances<M> const& c) {
+  M const& stage(covariances<M> const& batch) {
+    covariances<M> const c = moments_.stage(batch, options_.statistics_momentum, Rule::reads_cross_covariance);
     M& p = work_.get(raw, c.s, shape_of(c.s));
     rule_(c, rule_work_, p);
     if constexpr (detail::reads_scalars_freely<M>)
@@ -80,6 +72,7 @@ class predictor_pipeline {
       std::swap(average_, next_average_);
       std::swap(applied_, next_applied_);
       product_ = staged_product_;
+      moments_.commit();
       ++refreshes_;
       staged_ = false;
     }
@@ -98,11 +91,12 @@ class predictor_pipeline {
 
   /// A copy of the state, read back to the host.
   predictor_state state() const {
-    predictor_state s{step_, refreshes_, product_, 0, {}};
+    predictor_state s{step_, refreshes_, product_, 0, {}, 1, {}, {}};
     if (refreshes_ > 0) {
       s.size = shape_of(*average_).rows();
       s.average.resize(static_cast<std::size_t>(s.size * s.size));
       copy_out(*average_, s.average);
+      moments_.save(s.statistics_product, s.covariance, s.cross);
     }
     return s;
   }
@@ -110,28 +104,16 @@ class predictor_pipeline {
   /// have followed. Throws domain_error for a state that no run can have.
   template <compatible<M> L>
   void restore(predictor_state const& s, L const& like) {
-    if (s.step < 0 || s.refreshes < 0 || s.refreshes > s.step || (s.step > 0) != (s.refreshes > 0))
-      throw domain_error(detail::complaint("objective.restore", "step, refreshes",
-                                           std::to_string(s.step) + ", " + std::to_string(s.refreshes),
-                                           "0 <= refreshes <= step, and one at the first step"));
-    if (!(s.momentum_product >= 0 && s.momentum_product <= 1) || (s.refreshes == 0) != (s.momentum_product == 1))
-      throw domain_error(detail::complaint("objective.restore", "momentum_product", std::to_string(s.momentum_product),
-                                           "in [0, 1), or 1 before the first refresh"));
-    if (s.size < 0 || static_cast<std::size_t>(s.size) > s.average.size() + 1 ||
-        static_cast<std::size_t>(s.size * s.size) != s.average.size() || (s.refreshes > 0) != (s.size > 0))
-      throw domain_error(detail::complaint("objective.restore", "average", std::to_string(s.average.size()) + " values",
-                                           "size * size = " + std::to_string(s.size) + " squared, 0 before a refresh"));
-    for (double const v : s.average)
-      if (!std::isfinite(v))
-        throw domain_error(detail::complaint("objective.restore", "average", std::to_string(v), "finite values"));
+    detail::expect_possible(s, options_.statistics_momentum > 0, Rule::reads_cross_covariance);
     if (s.refreshes > 0) {
       M average = detail::make_owner<M>(like, shape(s.size, s.size));
       M applied = detail::make_owner<M>(like, shape(s.size, s.size));
       copy_in(s.average, average);
       assemble(average, s.momentum_product, applied);
+      moments_.load(s.statistics_product, s.covariance, s.cross, average);
       average_.emplace(std::move(average)), applied_.emplace(std::move(applied));
     } else
-      average_.reset(), applied_.reset();
+      average_.reset(), applied_.reset(), moments_ = {};
     product_ = s.momentum_product, step_ = s.step, refreshes_ = s.refreshes, staged_ = false;
   }
 
@@ -142,9 +124,11 @@ class predictor_pipeline {
     add_diagonal(-options_.alpha, p);
     return linalg::spectral_norm(p, norm_work_);
   }
-  scalar_t<M> residual(covariances<M> const& c) {
+  scalar_t<M> residual(covariances<M> const& batch) {
+    auto const c = moments_.current(batch);
     return rule_.residual(c, rule_work_, work_.get(raw, c.s, shape_of(c.s)));
   }
+  std::string caution(covariances<M> const& batch) { return rule_.caution(moments_.current(batch), rule_work_); }
 
  private:
   enum slot : std::size_t { raw, without_alpha };
@@ -168,6 +152,7 @@ class predictor_pipeline {
   double product_ = 1, staged_product_ = 1;
   std::int64_t step_ = 0, refreshes_ = 0;
   bool staged_ = false;
+  detail::moment_average<M> moments_;
   workspace<M> work_, rule_work_, norm_work_;
 };
 

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <selfpred/linalg/newton_schulz.hpp>
+#include <selfpred/predictor/rule.hpp>
+
+namespace selfpred {
+
+/// The Stiefel predictor: P = B_n S^T / ||B_n||_F, B_n from n coupled Newton-Schulz steps on S^T S; B_n S^T tends to a
+/// multiple of the polar factor (S^T S)^(-1/2) S^T (Richemond et al. 2023, Proposition 8; the paper's n is 9).
+///
+/// **It is small.** For a positive definite S the limit is I / ||S^-1||_F, a small multiple of I; at n = 9 with latents of
+/// unit variance ||P||_2 is 0.03 to 0.13, so that alpha I usually dominates and the predictor is nearly switched off.
+/// status() says so; objective_options{.rescale = rescaling::spectral} keeps P beside alpha.
+/// Shapes: S and P are f x f. S = 0 gives P = 0. P is proportional to S, so latents of 1e30 have no P in float:
+/// non_finite_error from the pipeline. Errors: domain_error for iterations < 0.
+/// Cost: 3 n products f^3, no allocation after the first call, no synchronisation.
+/// Example: make_objective<Eigen::MatrixXf>(stiefel{}, {.alpha = 0.3, .rescale = rescaling::spectral})
+struct stiefel {
+  int iterations = 9;
+  static constexpr bool reads_cross_covariance = false;
+
+  void check() const { detail::expect_at_least("stiefel", "iterations", iterations, 0); }
+  moment_options moments() const { return {}; }
+
+  template <matrix M>
+  void operator()(covariances<M> const& c, workspace<M>& work, M& p) const {
+    shape const ff = shape_of(p);
+    scalar_t<M> const norm = linalg::frobenius_norm(c.s);
+    M &unit = work.get(4, p, ff), &squared = work.get(5, p, ff);  // 0 to 3 are the iteration's
+    axpby(reciprocal(norm), c.s, 0.0, unit);
+    gemm_symmetric(1.0, unit, op::transpose, unit, op::none, 0.0, squared);
+    auto const r = linalg::newton_schulz(squared, iterations, work, true);
+    gemm_symmetric(norm * scalar_t<M>(c.s_scale) * reciprocal(linalg::frobenius_norm(r.b)), r.b, op::none, unit,
+                   op::transpose, 0.0, p);
+  }
+  /// ||P^2 - m I||_F / ||P^2||_F, m the mean of its diagonal: 0 where the symmetric P is a multiple of an orthogonal matrix.
+  template <matrix M>
+  scalar_t<M> residual(covariances<M> const&, workspace<M>& work, M const& p) const {
+    M& squared = work.get(0, p, shape_of(p));
+    gemm_symmetric(1.0, p, op::transpose, p, op::none, 0.0, squared);
+    scalar_t<M> const size = linalg::frobenius_norm(squared);
+    add_diagonal(dot(p, p) * scalar_t<M>(-1.0 / static_cast<double>(shape_of(p).rows())), squared);
+    return linalg::frobenius_norm(squared) * reciprocal(size);
+  }
+  template <matrix M>
+  std::string caution(covariances<M> const&, workspace<M>&) const {
+    return {};
+  }
+};
+
+}  // namespace selfpred

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <selfpred/linalg/visser.hpp>
+#include <selfpred/predictor/rule.hpp>
+
+namespace selfpred {
+
+/// The Visser predictor: P_0 = I / (2 eta), P <- P + eta (S - P^2), n times, which tends to S^(1/2) (Richemond et al.
+/// 2023, Proposition 5).
+///
+/// The finite n is part of its meaning: strong directions reach their root at once, weak ones are still above it, a floor
+/// of about 1 / (eta n) under every eigenvalue of P. eta is c / sqrt(||S||_F) by default, and any c in (0, 1) converges;
+/// an explicit eta, in units of S^(-1/2), must have eta sqrt(lambda_max(S)) < 1. The paper's n and eta are in an appendix
+/// that is not public, and its words suggest a smaller eta: n = 50 and c = 1/2 are our choices.
+/// Shapes: S and P are f x f. S = 0 gives P = 0. Right for latents of any scale whose P is representable.
+/// Errors: domain_error for options out of range, and (hosts) for an explicit eta that would diverge.
+/// Cost: n symmetric products f^3, n / 2 where the engine squares a matrix by one triangle; no synchronisation, no
+/// allocation after the first call. An explicit eta also costs 80 products with a column.
+/// Example: make_objective<Eigen::MatrixXf>(visser{.iterations = 50, .c = 0.1})
+struct visser {
+  int iterations = 50;
+  double c = 0.5;                  ///< eta sqrt(||S||_F), in (0, 1); read where there is no eta
+  std::optional<double> eta = {};  ///< above 0
+  static constexpr bool reads_cross_covariance = false;
+
+  void check() const {
+    detail::expect_at_least("visser", "iterations", iterations, 0);
+    if (!(c > 0 && c < 1)) throw domain_error(detail::complaint("visser", "c", std::to_string(c), "in (0, 1)"));
+    if (eta && (!(*eta > 0) || !std::isfinite(*eta)))
+      throw domain_error(detail::complaint("visser", "eta", std::to_string(*eta), "finite and above 0"));
+  }
+  moment_options moments() const { return {}; }
+
+  template <matrix M>
+  void operator()(covariances<M> const& m, workspace<M>& work, M& p) const {
+    if constexpr (detail::reads_scalars_freely<M>)
+      if (eta && !(reach(m, work) < 1))
+        throw domain_error(detail::complaint("visser", "eta sqrt(lambda_max(S)), with eta = " + std::to_string(*eta),
+                                             std::to_string(reach(m, work)), "below 1, where the iteration converges"));
+    scalar_t<M> const norm = linalg::frobenius_norm(m.s);
+    scalar_t<M> const root = square_root(norm * scalar_t<M>(m.s_scale));
+    scalar_t<M> const step = eta ? scalar_t<M>(*eta) * root : scalar_t<M>(c);
+    axpby(root, linalg::visser(m.s, reciprocal(norm), step, iterations, work), 0.0, p);
+  }
+  /// ||P^2 - S||_F / ||S||_F: the distance from the exact root, not an error of the rule.
+  template <matrix M>
+  scalar_t<M> residual(covariances<M> const& m, workspace<M>& work, M const& p) const {
+    return detail::root_residual(m, 1, work, p);
+  }
+  template <matrix M>
+  std::string caution(covariances<M> const& m, workspace<M>& work) const {
+    if (!eta || reach(m, work) < 1) return {};
+    return detail::complaint("visser", "eta sqrt(lambda_max(S))", std::to_string(reach(m, work)),
+                             "below 1: the iteration diverges");
+  }
+
+ private:
+  template <matrix M>
+  double reach(covariances<M> const& m, workspace<M>& work) const {
+    return *eta * std::sqrt(value(linalg::spectral_norm(m.s, work)) * m.s_scale);
+  }
+};
+
+}  // namespace selfpred
