@@ -37,6 +37,8 @@ GREEDY(copy_out);
 GREEDY(detach);
 GREEDY(dot);
 GREEDY(eigenvalues);
+GREEDY(eigenvectors);
+GREEDY(eigh_power);
 GREEDY(filled);
 GREEDY(frobenius_norm);
 GREEDY(gemm);

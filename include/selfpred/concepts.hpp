@@ -183,10 +183,11 @@ template <class O, class M, class S = typename O::scalar_type>
 concept solve_operations = requires(M& x, M& y) {
   { O::spd_solve(x, y) } -> std::same_as<S>;
 };
-template <class O, class C, class M>
+template <class O, class C, class M, class S = typename O::scalar_type>
 concept eigh_operations = requires(C const& x, M& y, std::span<double> w) {
-  { O::eigh_power(x, 0.5, y) } -> std::same_as<void>;
+  { O::eigh_power(x, 0.5, y) } -> std::same_as<S>;
   { O::eigenvalues(x, w) } -> std::same_as<void>;
+  { O::eigenvectors(x, w, y) } -> std::same_as<void>;
 };
 template <class O, class C, class M>
 concept row_scaling_operations = requires(C const& w, C const& x, M& y) {
@@ -215,7 +216,7 @@ concept matrix =
 template <class T>
 concept matrix_with_solve = matrix<T> && detail::solve_operations<operations_t<T>, detail::write_t<T>>;
 
-/// A symmetric eigendecomposition: diagnostics.
+/// A symmetric eigendecomposition: DirectPred, diagnostics.
 template <class T>
 concept matrix_with_eigh = matrix<T> && detail::eigh_operations<operations_t<T>, detail::read_t<T>, detail::write_t<T>>;
 

@@ -185,15 +185,23 @@ struct spd_solve_fn {
 struct eigh_power_fn {
   template <matrix_with_eigh X, matrix_with_eigh Y>
     requires compatible<X, Y> && writable<Y>
-  void operator()(X const& x, double power, Y&& y) const {
+  scalar_t<Y> operator()(X const& x, double power, Y&& y) const {
     decltype(auto) o = detail::operand(y);
-    operations_t<Y>::eigh_power(detail::operand(x), power, o);
+    return operations_t<Y>::eigh_power(detail::operand(x), power, o);
   }
 };
 struct eigenvalues_fn {
   template <matrix_with_eigh X>
   void operator()(X const& x, std::span<double> ascending) const {
     operations_t<X const>::eigenvalues(detail::operand(x), ascending);
+  }
+};
+struct eigenvectors_fn {
+  template <matrix_with_eigh X, matrix_with_eigh V>
+    requires compatible<X, V> && writable<V>
+  void operator()(X const& x, std::span<double> ascending, V&& v) const {
+    decltype(auto) o = detail::operand(v);
+    operations_t<V>::eigenvectors(detail::operand(x), ascending, o);
   }
 };
 
@@ -226,9 +234,11 @@ inline constexpr detail::add_diagonal_fn add_diagonal{};      ///< x <- x + a I
 inline constexpr detail::normalize_rows_fn normalize_rows{};  ///< y_i <- x_i / sqrt(max(|x_i|^2, epsilon))
 inline constexpr detail::normalize_rows_adjoint_fn normalize_rows_adjoint{};  ///< g <- (d normalize / d x)^T g
 // capabilities
-inline constexpr detail::scale_rows_fn scale_rows{};    ///< y_i <- w_i x_i, w a column
-inline constexpr detail::spd_solve_fn spd_solve{};      ///< y <- x^-1 y; x is destroyed; smallest pivot, 0 = failed
-inline constexpr detail::eigh_power_fn eigh_power{};    ///< y <- x^power of a symmetric x, negative eigenvalues as 0
-inline constexpr detail::eigenvalues_fn eigenvalues{};  ///< of a symmetric x, ascending
+inline constexpr detail::scale_rows_fn scale_rows{};  ///< y_i <- w_i x_i, w a column
+inline constexpr detail::spd_solve_fn spd_solve{};    ///< y <- x^-1 y; x is destroyed; smallest pivot, 0 = failed
+/// y <- x^power of a symmetric x, negative eigenvalues as 0; returns the largest eigenvalue of x, or 0
+inline constexpr detail::eigh_power_fn eigh_power{};
+inline constexpr detail::eigenvalues_fn eigenvalues{};    ///< of a symmetric x, ascending; synchronises
+inline constexpr detail::eigenvectors_fn eigenvectors{};  ///< and the columns of v orthonormal, in the same order
 
 }  // namespace selfpred

@@ -62,6 +62,40 @@ TEMPLATE_TEST_CASE("eigh_power: roots and inverses, negative eigenvalues as 0, e
   expect_near("negative", read(y), with_eigenvalues({2, 0, 0.5, 0, 0}), sizeof(TestType) == 4 ? 5e-3 : 1e-7);
 }
 
+TEMPLATE_TEST_CASE("eigh_power returns the largest eigenvalue, and 0 where none is positive", "[host][eigh]", float,
+                   double) {
+  double const tolerance = sizeof(TestType) == 4 ? 1e-5 : 1e-13;
+  auto y = array<TestType>(dense(4, 4));
+  CHECK_THAT(sp::eigh_power(array<TestType>(with_eigenvalues({-7, 0.25, 3, 1})), 0.5, y),
+             Catch::Matchers::WithinAbs(3, tolerance));
+  CHECK(sp::eigh_power(array<TestType>(with_eigenvalues({-7, -1, -2, -3})), 0.5, y) == 0);
+  expect_equal("no positive part", read(y), dense(4, 4));
+  CHECK(sp::eigh_power(array<TestType>(dense(4, 4)), 0.5, y) == 0);
+}
+
+// By the definition, so that neither signs nor the basis of a multiple eigenvalue matter.
+TEMPLATE_TEST_CASE("eigenvectors: orthonormal columns in the order of the eigenvalues", "[host][eigh]", float, double) {
+  double const tolerance = sizeof(TestType) == 4 ? 1e-5 : 1e-13;
+  for (std::vector<double> const& w : {std::vector<double>{5, -2, 0.25, 1}, {1, 1, 1, 4}, {0, 0, 0, 0}, {3}}) {
+    auto const n = static_cast<sp::index>(w.size());
+    dense const a = n == 1 ? dense(1, 1, w[0]) : with_eigenvalues(w);
+    std::vector<double> got(w.size()), expected = w;
+    std::sort(expected.begin(), expected.end());
+    auto v = array<TestType>(dense(n, n, NAN));
+    sp::eigenvectors(array<TestType>(a), got, v);
+    dense values(n, n);
+    for (std::size_t i = 0; i < w.size(); ++i) {
+      CHECK_THAT(got[i], Catch::Matchers::WithinAbs(expected[i], tolerance));
+      values(static_cast<sp::index>(i), static_cast<sp::index>(i)) = got[i];
+    }
+    dense identity(n, n);
+    for (sp::index i = 0; i < n; ++i) identity(i, i) = 1;
+    expect_near("V^T V", product(1, read(v), op::transpose, read(v), op::none), identity, tolerance);
+    expect_near("A V = V W", product(1, a, op::none, read(v), op::none),
+                product(1, read(v), op::none, values, op::none), 4 * tolerance);
+  }
+}
+
 TEST_CASE("eigh: in place, empty, errors", "[host][eigh]") {
   auto x = array<double>(with_eigenvalues({4, 9}));
   sp::eigh_power(x, 0.5, x);
@@ -75,8 +109,22 @@ TEST_CASE("eigh: in place, empty, errors", "[host][eigh]") {
   auto const bad = array<double>(dense(2, 2, NAN));
   CHECK_THROWS_AS(sp::eigenvalues(bad, two), sp::non_finite_error);
   CHECK_THROWS_AS(sp::eigh_power(bad, 0.5, x), sp::non_finite_error);
+  CHECK_THROWS_AS(sp::eigenvectors(bad, two, x), sp::non_finite_error);
+  std::vector<double> one(1);
+  CHECK_THROWS_AS(sp::eigenvalues(array<double>(dense(1, 1, NAN)), one), sp::non_finite_error);
+  CHECK(thrown<sp::shape_error>([&] { sp::eigenvectors(x, three, x); }) ==
+        "eigenvectors: the span is 3 values, expected 2");
+  CHECK(thrown<sp::shape_error>([&] { sp::eigenvectors(x, two, wide); }) == "eigenvectors: y is 2 x 3, expected 2 x 2");
   auto none = array<double>(dense(0, 0));
-  sp::eigh_power(none, 0.5, none);
+  CHECK(sp::eigh_power(none, 0.5, none) == 0);
+  sp::eigenvectors(none, {}, none);
+  expect_near("in place", product(1, read(x), op::none, read(x), op::none), with_eigenvalues({4, 9}), 1e-13);
+  auto const before = read(x);
+  sp::eigenvectors(x, two, x);
+  dense values(2, 2);
+  values(0, 0) = two[0], values(1, 1) = two[1];
+  expect_near("eigenvectors in place", product(1, before, op::none, read(x), op::none),
+              product(1, read(x), op::none, values, op::none), 1e-13);
 }
 
 // Every law on each owner that host tensors have: the laws run on what filled makes. The verbs on Eigen's many forms are

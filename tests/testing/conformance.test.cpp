@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The laws must hold on good adapters and catch bad ones: one deliberate fault each. Eigen and host arrays, with all
 // capabilities, are in host/eigh.test.cpp.
+#include <algorithm>
 #include <selfpred/host/operations.hpp>
 #include <selfpred/testing/conformance.hpp>
 
@@ -36,7 +37,13 @@ enum class fault {
   solve_of_identity,
   pivot_one,
   solve_never_fails,
-  scale_columns
+  scale_columns,
+  largest_is_smallest,
+  descending,
+  vectors_in_rows,
+  vectors_unscaled,
+  vectors_swapped,
+  negative_kept
 };
 
 // ByValue: copy_in takes its output by value, which no concept can see.
@@ -155,6 +162,58 @@ struct selfpred::tensor_traits<faulty<ByValue>> : selfpred::does_operations<faul
       for (index j = 0; j < b.cols; ++j) b(i, j) /= a(i, i);
     return x.f == fault::pivot_one ? 100 : least;
   }
+  // Jacobi's rotations, then sorted: ten sweeps are plenty for 3 x 3.
+  static std::vector<double> decompose(dense a, dense& v) {
+    using selfpred_tests::product;
+    index const n = a.rows;
+    auto const identity = [&] {
+      dense r(n, n);
+      for (index i = 0; i < n; ++i) r(i, i) = 1;
+      return r;
+    };
+    v = identity();
+    for (int sweep = 0; sweep < 10; ++sweep)
+      for (index i = 0; i < n; ++i)
+        for (index j = i + 1; j < n; ++j) {
+          double const angle = std::atan2(2 * a(i, j), a(i, i) - a(j, j)) / 2;
+          dense r = identity();
+          r(i, i) = r(j, j) = std::cos(angle), r(j, i) = std::sin(angle), r(i, j) = -r(j, i);
+          a = product(1, product(1, r, op::transpose, a, op::none), op::none, r, op::none);
+          v = product(1, v, op::none, r, op::none);
+        }
+    for (index k = 0; k < n; ++k)
+      for (index j = 0; j + 1 < n; ++j)
+        if (a(j, j) > a(j + 1, j + 1)) {
+          std::swap(a(j, j), a(j + 1, j + 1));
+          for (index i = 0; i < n; ++i) std::swap(v(i, j), v(i, j + 1));
+        }
+    std::vector<double> w;
+    for (index i = 0; i < n; ++i) w.push_back(a(i, i));
+    return w;
+  }
+  static double eigh_power(T const& x, double power, T& y) {
+    dense v(0, 0), d(x.d->rows, x.d->rows);
+    auto const w = decompose(*x.d, v);
+    for (index i = 0; i < d.rows; ++i) {
+      double const e = w[static_cast<std::size_t>(i)];
+      d(i, i) = e < 0 && x.f == fault::negative_kept ? e : std::pow(std::max(e, 0.0), power);
+    }
+    *y.d = selfpred_tests::product(1, selfpred_tests::product(1, v, op::none, d, op::none), op::none, v, op::transpose);
+    return std::max(x.f == fault::largest_is_smallest ? w.front() : w.back(), 0.0);
+  }
+  static void eigenvalues(T const& x, std::span<double> w) {
+    dense v(0, 0);
+    std::ranges::copy(decompose(*x.d, v), w.begin());
+    if (x.f == fault::descending) std::ranges::reverse(w);
+  }
+  static void eigenvectors(T const& x, std::span<double> w, T& y) {
+    dense& v = *y.d;
+    std::ranges::copy(decompose(*x.d, v), w.begin());
+    if (x.f == fault::vectors_swapped)
+      for (index i = 0; i < v.rows; ++i) std::swap(v(i, 0), v(i, 1));
+    if (x.f == fault::vectors_unscaled) v = selfpred_tests::combination(2, v, 0, v);
+    if (x.f == fault::vectors_in_rows) v = v.transposed();
+  }
 };
 
 namespace {
@@ -180,8 +239,8 @@ TEST_CASE("conformance: good adapters pass, and the report says what they are", 
   auto const all = run(fault::none);
   INFO(all.text());
   CHECK(all.passed());
-  CHECK(all.capabilities ==
-        std::vector<std::string>{"tensor", "matrix", "matrix_with_solve", "matrix_with_row_scaling"});
+  CHECK(all.capabilities == std::vector<std::string>{"tensor", "matrix", "matrix_with_solve", "matrix_with_eigh",
+                                                     "matrix_with_row_scaling"});
   CHECK(all.defaults == std::vector<std::string>{"averageable", "accumulator", "accumulate"});
 
   auto const opaque = selfpred::testing::conformance(far::remote(dense(2, 2)));
@@ -217,6 +276,12 @@ TEST_CASE("conformance: each broken law is reported under its number", "[conform
   found(fault::solve_of_identity, 15);
   found(fault::pivot_one, 15);
   found(fault::solve_never_fails, 15);
+  found(fault::largest_is_smallest, 16);
+  found(fault::descending, 16);
+  found(fault::vectors_swapped, 16);
+  found(fault::vectors_unscaled, 16);
+  found(fault::vectors_in_rows, 16);
+  found(fault::negative_kept, 16);
   found(fault::scale_columns, 17);
 }
 

@@ -79,13 +79,20 @@ struct tensor_traits<at::Tensor> : does_operations<at::Tensor> {
     double const least = factor.diagonal().min().item<double>();
     return least > 0 ? least * least : 0;
   }
-  static void eigh_power(T const& x, double power, T& y, quiet = {}) {
+  static double eigh_power(T const& x, double power, T& y, quiet = {}) {
     auto const [w, v] = at::linalg_eigh(x, "L");
-    fit("eigh_power", "y", y, shape(x)).copy_(at::matmul(v * w.clamp_min(0).pow(power), v.t()));
+    T const positive = w.clamp_min(0);
+    fit("eigh_power", "y", y, shape(x)).copy_(at::matmul(v * positive.pow(power), v.t()));
+    return w.numel() == 0 ? 0 : positive[-1].item<double>();
   }
   static void eigenvalues(T const& x, std::span<double> ascending, quiet = {}) {
     T const w = at::linalg_eigvalsh(x, "L");
     host("eigenvalues", ascending, w).copy_(w);
+  }
+  static void eigenvectors(T const& x, std::span<double> ascending, T& v, quiet = {}) {
+    auto const [w, columns] = at::linalg_eigh(x, "L");
+    host("eigenvectors", ascending, w).copy_(w);
+    fit("eigenvectors", "v", v, shape(x)).copy_(columns);
   }
 
  private:

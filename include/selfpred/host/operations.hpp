@@ -52,18 +52,6 @@ struct host_solver;  // host/solve.hpp
 template <class S>
 struct host_eigensolver;  // host/eigh.hpp
 
-// The memory between the first and the last element of a view, as addresses that may be compared.
-template <class S>
-std::pair<char const*, char const*> address_range(strided<S const> const& x) {
-  auto const *low = x.data, *high = x.data;
-  for (int i = 0; i < x.rank; ++i) {
-    auto const d = static_cast<std::size_t>(i);
-    if (x.extent[d] == 0) return {nullptr, nullptr};
-    (x.stride[d] < 0 ? low : high) += (x.extent[d] - 1) * x.stride[d];
-  }
-  return {reinterpret_cast<char const*>(low), reinterpret_cast<char const*>(high + 1)};
-}
-
 }  // namespace detail
 
 /// The operations of strided<S, Rank>: non-template signatures, so every host tensor of one element type shares them.
@@ -196,25 +184,27 @@ struct host_operations : default_operations<host_operations<S>> {
           detail::complaint("spd_solve", "x", x.shape().text(), selfpred::shape(y.rows(), y.rows()).text()));
     return detail::host_solver<S>::spd_solve(x, y);
   }
-  static void eigh_power(in2 x, double power, out2 y)
+  static double eigh_power(in2 x, double power, out2 y)
     requires std::is_floating_point_v<S>
   {
-    static_assert(
-        requires { sizeof(detail::host_eigensolver<S>); },
-        "selfpred: eigenvalues in host memory need #include <selfpred/host/eigh.hpp>");
     expect_square("eigh_power", x);
     expect_same("eigh_power", x, y);
-    detail::host_eigensolver<S>::eigh_power(x, power, y);
+    return detail::host_eigensolver<S>::eigh_power(x, power, y);
   }
   static void eigenvalues(in2 x, std::span<double> w)
     requires std::is_floating_point_v<S>
   {
-    static_assert(
-        requires { sizeof(detail::host_eigensolver<S>); },
-        "selfpred: eigenvalues in host memory need #include <selfpred/host/eigh.hpp>");
     expect_square("eigenvalues", x);
     expect_size("eigenvalues", selfpred::shape(x.rows(), 1), w.size());
     detail::host_eigensolver<S>::eigenvalues(x, w);
+  }
+  static void eigenvectors(in2 x, std::span<double> w, out2 v)
+    requires std::is_floating_point_v<S>
+  {
+    expect_square("eigenvectors", x);
+    expect_size("eigenvectors", selfpred::shape(x.rows(), 1), w.size());
+    expect_same("eigenvectors", x, v);
+    detail::host_eigensolver<S>::eigenvectors(x, w, v);
   }
 
  private:
@@ -228,7 +218,10 @@ struct host_operations : default_operations<host_operations<S>> {
     if (static_cast<index>(n) != s.size())
       throw shape_error(detail::complaint(verb, "the span", std::to_string(n) + " values", std::to_string(s.size())));
   }
-  static void expect_square(char const* verb, in2 x) {
+  static void expect_square(char const* verb, in2 x) {  // what is decomposed
+    static_assert(
+        requires { sizeof(detail::host_eigensolver<S>); },
+        "selfpred: eigenvalues in host memory need #include <selfpred/host/eigh.hpp>");
     if (x.rows() != x.cols()) throw shape_error(detail::complaint(verb, "x", x.shape().text(), "a square matrix"));
   }
   static void expect_same(char const* verb, in2 x, in2 y) {

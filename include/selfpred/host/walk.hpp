@@ -68,4 +68,16 @@ void walk(strided<A> const& x, strided<B> const& y, Run run) {
   }
 }
 
+// The memory between the first and the last element of a view, as addresses that may be compared.
+template <class S>
+std::pair<char const*, char const*> address_range(strided<S const> const& x) {
+  auto const *low = x.data, *high = x.data;
+  for (int i = 0; i < x.rank; ++i) {
+    auto const d = static_cast<std::size_t>(i);
+    if (x.extent[d] == 0) return {nullptr, nullptr};
+    (x.stride[d] < 0 ? low : high) += (x.extent[d] - 1) * x.stride[d];
+  }
+  return {reinterpret_cast<char const*>(low), reinterpret_cast<char const*>(high + 1)};
+}
+
 }  // namespace selfpred::detail

@@ -138,8 +138,24 @@ class laws {
     std::vector<double> w(2);
     eigenvalues(x, w);
     expect(16, near(w[0], 1, tolerance_) && near(w[1], 3, tolerance_), "eigenvalues are ascending");
-    eigh_power(x, 0.5, y);
+    double const largest = value(eigh_power(x, 0.5, y));
     expect(16, same(product(read(y), read(y), 2, 2, 2), {2, 1, 1, 2}), "eigh_power(x, 1/2) squares to x");
+    expect(16, near(largest, 3, tolerance_), "eigh_power returns the largest eigenvalue");
+    // 3 x 3: every 2 x 2 reflection is symmetric, so that vectors in rows would pass for vectors in columns.
+    std::vector<double> const a{4, 1, 0, 1, 3, 1, 0, 1, 1}, identity{1, 0, 0, 0, 1, 0, 0, 0, 1};
+    auto z = make(std::vector<double>(9, nan), {3, 3});
+    w.resize(3);
+    eigenvectors(make(a, {3, 3}), w, z);
+    auto const v = read(z);
+    expect(16, w[0] < w[1] && w[1] < w[2], "eigenvectors: its eigenvalues are ascending");
+    expect(16, same(product(flipped(v, 3, 3), v, 3, 3, 3), identity), "eigenvectors: the columns are orthonormal");
+    expect(16, same(product(a, v, 3, 3, 3), product(v, {w[0], 0, 0, 0, w[1], 0, 0, 0, w[2]}, 3, 3, 3)),
+           "eigenvectors: column i belongs to eigenvalue i");
+    x = make({2, 0, 0, -1}, {2, 2});
+    expect(16, near(value(eigh_power(x, 1.0, y)), 2, tolerance_) && same(read(y), {2, 0, 0, 0}),
+           "eigh_power counts negative eigenvalues as 0");
+    x = make({-2, 0, 0, -1}, {2, 2});
+    expect(16, value(eigh_power(x, 1.0, y)) == 0, "eigh_power returns 0 where no eigenvalue is positive");
   }
   void row_scaling_laws() {
     auto const w = sample(5, 10), a = sample(15, 11);
