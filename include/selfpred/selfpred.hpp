@@ -6,6 +6,7 @@
 #include <selfpred/members.hpp>
 #include <selfpred/objective.hpp>
 #include <selfpred/predictor/direct_copy.hpp>
+#include <selfpred/predictor/direct_pred.hpp>
 #include <selfpred/predictor/linear_regression.hpp>
 #include <selfpred/predictor/neumann.hpp>
 #include <selfpred/predictor/newton_schulz.hpp>

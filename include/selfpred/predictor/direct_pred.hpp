@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+#include <algorithm>
+#include <selfpred/linalg/norms.hpp>
+#include <selfpred/predictor/rule.hpp>
+
+namespace selfpred {
+namespace detail {
+
+/// x^a for a > 0. A handle has only a square root: the binary digits of a say which roots of x are multiplied.
+template <class S>
+S power(S const& x, double a) {
+  if constexpr (std::same_as<S, double>)
+    return std::pow(x, a);
+  else {
+    S result(1.0), root = x;
+    double whole = std::floor(a), fraction = a - whole;
+    for (S square = x; whole >= 1; whole = std::floor(whole / 2), square = square * square)
+      if (std::fmod(whole, 2) == 1) result = result * square;
+    while (fraction > 0) {
+      root = square_root(root), fraction *= 2;
+      if (fraction >= 1) result = result * root, fraction -= 1;
+    }
+    return result;
+  }
+}
+
+}  // namespace detail
+
+/// DirectPred: P = U max(g(l) + eps, floor) U^T with S = U l U^T, g(l) = max(l, 0)^exponent, or (max(l, 0) / l_max)^exponent
+/// where relative (Tian et al. 2021; a baseline of Richemond et al. 2023 with S^(1/2), the default here; other exponents
+/// are DirectSet of Wang et al. 2021).
+///
+/// published() is the code of Tian et al.: relative, eps 0.01, floor 1e-4, moments averaged with 0.3 of the old.
+/// S = 0 gives P = max(eps, floor) I, and negative eigenvalues, which are rounding, count as 0. In float an eigenvalue
+/// below 1e-7 l_max is rounding as well, and so is its root up to 3e-4 sqrt(l_max): eps is above that, exact zeros are
+/// not to be had. Right for latents of any scale whose P is representable; relative, of any scale.
+/// Shapes: S and P are f x f. Errors: domain_error for an exponent that is not above 0, eps or floor below 0, a momentum
+/// outside [0, 1); non_finite_error from the eigensolver. Needs matrix_with_eigh.
+/// Cost: one eigendecomposition, about 9 f^3, and a product; a second one only where floor > eps, since
+/// max(h, floor) = floor + (h - floor)_+. No synchronisation of its own.
+/// Example: make_objective<Eigen::MatrixXf>(direct_pred::published(), {.alpha = 0})
+struct direct_pred {
+  double exponent = 0.5;
+  bool relative = false;           ///< divide the eigenvalues by the largest
+  double eps = 0;                  ///< added to every eigenvalue of P
+  double floor = 0;                ///< least eigenvalue of P
+  double statistics_momentum = 0;  ///< weight of the old in the EMA of S
+
+  static constexpr bool reads_cross_covariance = false;
+  static constexpr direct_pred published() { return {0.5, true, 0.01, 1e-4, 0.3}; }
+
+  void check() const {
+    if (!(exponent > 0) || !std::isfinite(exponent))
+      throw domain_error(detail::complaint("direct_pred", "exponent", std::to_string(exponent), "finite and above 0"));
+    detail::expect_at_least("direct_pred", "eps", eps, 0);
+    detail::expect_at_least("direct_pred", "floor", floor, 0);
+    if (!(statistics_momentum >= 0 && statistics_momentum < 1))
+      throw domain_error(
+          detail::complaint("direct_pred", "statistics_momentum", std::to_string(statistics_momentum), "in [0, 1)"));
+  }
+  moment_options moments() const { return {.momentum = statistics_momentum}; }
+
+  template <matrix_with_eigh M>
+  void operator()(covariances<M> const& c, workspace<M>& work, M& p) const {
+    M& t = work.get(0, p, shape_of(p));
+    if (relative) {  // of S / ||S||_F, so that no power leaves its range
+      axpby(reciprocal(linalg::frobenius_norm(c.s)), c.s, 0.0, t);
+      scalar_t<M> const largest = eigh_power(t, exponent, p);
+      axpby(reciprocal(detail::power(largest, exponent)), p, 0.0, p);
+    } else {
+      eigh_power(c.s, exponent, p);
+      if (c.s_scale != 1) axpby(std::pow(c.s_scale, exponent), p, 0.0, p);
+    }
+    if (floor > eps) {
+      axpby(1.0, p, 0.0, t);
+      add_diagonal(eps - floor, t);
+      eigh_power(t, 1.0, p);  // drops the negative part
+    }
+    if (std::max(eps, floor) > 0) add_diagonal(std::max(eps, floor), p);
+  }
+  /// 0: the rule is a function of the eigenvalues, evaluated and not solved for.
+  template <matrix M>
+  scalar_t<M> residual(covariances<M> const&, workspace<M>&, M const&) const {
+    return scalar_t<M>(0.0);
+  }
+  /// None: every positive semidefinite S has its P.
+  template <matrix M>
+  std::string caution(covariances<M> const&, workspace<M>&) const {
+    return {};
+  }
+};
+
+}  // namespace selfpred
