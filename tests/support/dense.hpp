@@ -74,12 +74,12 @@ inline double inner(dense const& x, dense const& y) {
   for (std::size_t i = 0; i < x.v.size(); ++i) s += x.v[i] * y.v[i];
   return s;
 }
-/// x_i / sqrt(max(|x_i|^2, epsilon))
+/// x_i / sqrt(max(|x_i|^2, epsilon)), 0 for a zero row
 inline dense normalized(dense x, double epsilon) {
   for (index i = 0; i < x.rows; ++i) {
     double s = 0;
     for (index j = 0; j < x.cols; ++j) s += x(i, j) * x(i, j);
-    for (index j = 0; j < x.cols; ++j) x(i, j) /= std::sqrt(std::max(s, epsilon));
+    for (index j = 0; j < x.cols; ++j) x(i, j) = x(i, j) == 0 ? 0 : x(i, j) / std::sqrt(std::max(s, epsilon));
   }
   return x;
 }

@@ -78,8 +78,8 @@ struct by_get {
       double square = 0, along = 0;
       for (selfpred::index j = 0; j < get(x).cols; ++j)
         square += get(x)(i, j) * get(x)(i, j), along += get(x)(i, j) * get(g)(i, j);
-      double const scale = 1 / std::sqrt(std::max(square, epsilon));
-      if (square < epsilon) along = 0, square = 1;
+      double const floored = std::max(square, epsilon), scale = floored == 0 ? 0 : 1 / std::sqrt(floored);
+      if (square < epsilon || square == 0) along = 0, square = 1;
       for (selfpred::index j = 0; j < get(x).cols; ++j)
         get(g)(i, j) = scale * (get(g)(i, j) - along / square * get(x)(i, j));
     }
