@@ -265,6 +265,131 @@ def linear_regression(s, x, damping):
     return p
 
 
+def clean(values):
+    """Eigenvalues that are zero but for the last digits are 0: a root would make 25 digits of them."""
+    return [x if abs(x) > max(map(abs, values)) * mpf("1e-40") else mpf(0) for x in values]
+
+
+def of_spectrum(s, function):
+    """V function(values) V^T of a symmetric s = V diag(values) V^T."""
+    values, v = eigh(s)
+    return matmul([[c * d for c, d in zip(r, function(clean(values)))] for r in v], transpose(v))
+
+
+def staged(s, n, stages):
+    """Newton-Schulz applied to the result of Newton-Schulz, stages times."""
+    p = s
+    for _ in range(stages):
+        p = newton_schulz(p, (n,))[n]
+
+    def scalar(values):  # second way: with the norms that the stages see
+        for _ in range(stages):
+            norm = mpmath.sqrt(mpmath.fsum(x * x for x in values))
+            curve = []
+            for x in values:
+                a, b = x / norm if norm else mpf(0), mpf(1)
+                for _ in range(n):
+                    t = (3 - b * a) / 2
+                    a, b = a * t, t * b
+                curve.append(a * mpmath.sqrt(norm))
+            values = curve
+        return values
+    check_close(p, of_spectrum(s, scalar), "1e-36", f"{stages} stages of {n}")
+    return p
+
+
+def visser(s, n, c, eta=None):
+    """The literal recursion (Prop. 5); eta = c / sqrt(||S||_F) unless it is given."""
+    f, norm = len(s), frobenius(s)
+    if norm == 0:
+        return zeros(f, f)
+    eta = eta or c / mpmath.sqrt(norm)
+    if eta * mpmath.sqrt(eigh(s)[0][-1]) >= 1:
+        raise AssertionError("visser: diverges")
+    p = scale(identity(f), 1 / (2 * eta))
+    for _ in range(n):
+        p = add(p, scale(sub(s, matmul(p, p)), eta))
+
+    def scalar(values):  # second way: Y = I - 2 eta P, so that Y <- Y^2 / 2 + (1 - 4 eta^2 S) / 2
+        curve = []
+        for x in values:
+            y = mpf(0)
+            for _ in range(n):
+                y = (y * y + 1 - 4 * eta**2 * x) / 2
+            curve.append((1 - y) / (2 * eta))
+        return curve
+    check_close(p, of_spectrum(s, scalar), "1e-40", f"visser n = {n}")
+    return p
+
+
+def stiefel(s, n):
+    """B_n of Newton-Schulz on S^T S, times S^T, over ||B_n||_F (Prop. 8)."""
+    f = len(s)
+    square = matmul(transpose(s), s)
+    norm = frobenius(square)
+    a, b = scale(square, 1 / norm if norm else mpf(1)), identity(f)
+    for _ in range(n):
+        h = scale(sub(scale(identity(f), mpf(3)), matmul(b, a)), mpf(1) / 2)
+        a, b = matmul(a, h), matmul(h, b)
+    p = scale(matmul(b, transpose(s)), 1 / frobenius(b))
+
+    def scalar(values):  # second way: B is a product of the factors (3 - a) / 2, where a <- a (3 - a)^2 / 4
+        factors = []
+        for x in values:
+            y, q = x * x / norm if norm else mpf(0), mpf(1)
+            for _ in range(n):
+                q, y = q * (3 - y) / 2, y * ((3 - y) / 2) ** 2
+            factors.append(q)
+        size = mpmath.sqrt(mpmath.fsum(q * q for q in factors))
+        return [x * q / size for x, q in zip(values, factors)]
+    check_close(p, of_spectrum(s, scalar), "1e-36", f"stiefel n = {n}")
+    return p
+
+
+def direct_pred(s, exponent, relative, eps, floor):
+    """U max(l^exponent + eps, floor) U^T, l relative to the largest or not."""
+    top = clean(eigh(s)[0])[-1]
+    unit = 1 / top if relative and top > 0 else mpf(1)
+
+    def power(values):
+        return [(max(x, mpf(0)) * unit) ** exponent if x > 0 else mpf(0) for x in values]
+    base = of_spectrum(s, power)
+    p = of_spectrum(s, lambda values: [max(x + eps, floor) for x in power(values)])
+    # second way: base^(1/exponent) is S, or base is S^exponent; P is base + eps I but where it is floor I
+    root, whole = base, scale(s, unit)
+    for _ in range(int(1 / exponent) - 1):
+        root = matmul(root, base)
+    for _ in range(int(exponent) - 1):
+        whole = matmul(whole, scale(s, unit))
+    check_close(root, whole, "1e-36", "direct_pred")
+    f = len(s)
+    above = sub(p, scale(identity(f), floor))
+    rest = matmul(above, sub(p, add(base, scale(identity(f), eps))))
+    if largest(rest) > mpf("1e-36") * max(largest(p) ** 2, floor**2) or eigh(above)[0][0] < -mpf("1e-36") * largest(p):
+        raise AssertionError("direct_pred: neither power nor floor")
+    return p
+
+
+def neumann(s, x, factor):
+    """2 sX - (sS)(sX): the first two terms of (sS)^-1 sX about I (Prop. 3)."""
+    s, x = scale(s, factor), scale(x, factor)
+    p = sub(scale(x, mpf(2)), matmul(s, x))
+    check_close(p, matmul(of_spectrum(s, lambda values: [2 - v for v in values]), x), "1e-44", "neumann")
+    return p
+
+
+def unit_rows(a):
+    """z / |z|; a zero row stays zero."""
+    return [[x / mpmath.sqrt(dot(r, r)) for x in r] if dot(r, r) else r[:] for r in a]
+
+
+def centred(*views):
+    """About the mean of the rows of all of these views together."""
+    rows = [r for z in views for r in z]
+    mean = [mpmath.fsum(c) / len(rows) for c in transpose(rows)]
+    return [[[x - m for x, m in zip(r, mean)] for r in z] for z in views]
+
+
 RESCALE = {"none": lambda p: mpf(1), "spectral": spectral, "frobenius": frobenius}
 
 
@@ -445,6 +570,158 @@ def put_views(topic, views, suffix=""):
     return topic
 
 
+def spectra(seed):
+    """Latents whose covariances are what a spectral rule may meet."""
+    small = Generator(seed).matrix(9, 4)
+    return [
+        ("well_conditioned", Generator(seed + 1).matrix(24, 6)),
+        ("ill_conditioned", ill_conditioned(seed + 2, 24)),
+        ("rank_deficient_b_below_f", Generator(seed + 3).matrix(3, 7)),
+        ("rank_one", [[mpf(k) / 4 * x for x in (1, -2, 3)] for k in (1, 3, -2, 5)]),
+        ("one_by_one", Generator(seed + 4).matrix(6, 1)),
+        ("odd_9", Generator(seed + 5).matrix(20, 9)),
+        ("identity", scale(HADAMARD4, mpf(1))),
+        ("zero", zeros(5, 4)),
+        ("scale_up_100", scale(small, mpf(2) ** 100)),
+        ("scale_none", small),
+        ("scale_down_100", scale(small, mpf(2) ** -100)),
+    ]
+
+
+def relative_residual(p, power, s):
+    q = p
+    for _ in range(power - 1):
+        q = matmul(q, p)
+    norm = frobenius(s)
+    r = frobenius(sub(q, s)) / norm if norm else mpf(0)
+    return r if r > mpf("1e-36") else mpf(0)
+
+
+def topic_newton_schulz_stages():
+    topic = Topic("newton_schulz_stages", "S = z^T z / b; P_<k> after stages runs of n iterations, each on the last P",
+                  "residual: ||P^(2^stages) - S||_F / ||S||_F for each k, 0 below 1e-36")
+    for name, z in spectra(200):
+        runs = [(7, 2), (9, 2), (1, 2)] if not name.startswith("scale") else [(7, 2)]
+        runs += [(5, 3)] if name == "well_conditioned" else []
+        s = covariance(z)
+        p = [staged(s, n, stages) for n, stages in runs]
+        topic.case(name).input("z", z).row("n", [r[0] for r in runs]).row("stages", [r[1] for r in runs])
+        topic.row("residual", [relative_residual(q, 2**r[1], s) for q, r in zip(p, runs)])
+        for k, q in enumerate(p):
+            topic.put(f"P_{k}", q)
+        topic.end()
+    return topic
+
+
+def topic_visser():
+    topic = Topic("visser", "S = z^T z / b; P_0 = I / (2 eta), P <- P + eta (S - P^2); P_<k> after n[k] of them",
+                  "eta: 0 where it is c / sqrt(||S||_F); residual: ||P^2 - S||_F / ||S||_F for each k",
+                  "bound: 1 / sqrt(largest eigenvalue); eta below it converges")
+    half, tenth, none = mpf(1) / 2, number("0.1"), mpf(0)
+    for name, z in spectra(220) + [("well_conditioned_16", Generator(230).matrix(24, 16))]:
+        s = covariance(z)
+        top = eigh(s)[0][-1]
+        runs = [(50, half, none)]
+        if not name.startswith("scale") and not name.endswith("16"):
+            runs += [(5, tenth, none)]
+        if name in ("well_conditioned", "ill_conditioned"):
+            runs += [(0, half, none), (1, half, none), (5, half, none), (50, tenth, none)]
+        if top > 0 and not name.startswith("scale") and not name.endswith("16"):
+            eta = mpf(int(mpf("0.95") / mpmath.sqrt(top) * 1024)) / 1024
+            runs += [(n, half, eta) for n in ((1, 50) if name == "odd_9" else (50,))]
+        p = [visser(s, n, c, eta) for n, c, eta in runs]
+        topic.case(name).input("z", z)
+        for i, key in enumerate(("n", "c", "eta")):
+            topic.row(key, [r[i] for r in runs])
+        if top > 0:
+            topic.scalar("bound", 1 / mpmath.sqrt(top))
+        topic.row("residual", [relative_residual(q, 2, s) for q in p])
+        for k, q in enumerate(p):
+            topic.put(f"P_{k}", q)
+        topic.end()
+    return topic
+
+
+def topic_stiefel():
+    topic = Topic("stiefel", "S = z^T z / b; P_<n> = B_n S^T / ||B_n||_F, B_n of Newton-Schulz on S^T S",
+                  "limit: I / ||S^-1||_F, for S that have an inverse")
+    for name, z in spectra(240):
+        s = covariance(z)
+        topic.case(name).input("z", z).row("n", (1, 5, 9) if not name.startswith("scale") else (9,))
+        for n in (1, 5, 9) if not name.startswith("scale") else (9,):
+            topic.put(f"P_{n}", stiefel(s, n))
+        if name in ("well_conditioned", "one_by_one", "identity"):
+            f = len(s)
+            limit = scale(identity(f), 1 / frobenius(solve(s, identity(f))))
+            # the distance from the limit falls like the iteration converges: quadratically, once begun
+            check_close(stiefel(s, 40), limit, "1e-20", "limit of stiefel")
+            topic.put("limit", limit)
+        topic.end()
+    return topic
+
+
+def topic_direct_pred():
+    topic = Topic("direct_pred", "S = z^T z / b; P_<k> = U max(l^exponent + eps, floor) U^T, S = U diag(l) U^T;",
+                  "relative 1: l is divided by the largest", "condition: smallest / largest eigenvalue, 0 below 1e-40")
+    zero = mpf(0)
+    published = (mpf(1) / 2, 1, number("0.01"), number("0.0001"))
+    every = [(mpf(1) / 2, 0, zero, zero), (mpf(1) / 4, 0, zero, zero), (mpf(1), 0, zero, zero), (mpf(2), 0, zero, zero),
+             (mpf(1) / 2, 1, zero, zero), published, (mpf(1) / 2, 0, number("0.1"), zero),
+             (mpf(1) / 2, 1, number("0.01"), number("0.3")), (mpf(1), 1, zero, number("0.2"))]
+    for name, z in spectra(260):
+        s = covariance(z)
+        values = clean(eigh(s)[0])
+        runs = every if name in ("well_conditioned", "rank_deficient_b_below_f") else every[:2] + every[5:8]
+        if name.startswith("scale"):
+            runs = [every[0], every[1], published]
+        topic.case(name).input("z", z).scalar("condition", values[0] / values[-1] if values[-1] else 0)
+        for i, key in enumerate(("exponent", "relative", "eps", "floor")):
+            topic.row(key, [r[i] for r in runs])
+        for k, run in enumerate(runs):
+            topic.put(f"P_{k}", direct_pred(s, *run))
+        topic.end()
+    return topic
+
+
+def topic_neumann():
+    topic = Topic("neumann", "P_<k> = 2 sX - (sS)(sX), S and X over both views;",
+                  "scale 0: s = 2b (sums over the rows), 1: s = 1 (means), 2: s = 1 / ||S||_F",
+                  "normalised 1: S and X of z/|z| and t/|t|, where zero rows stay zero",
+                  "largest: the largest eigenvalue of sS for each k; from 2 on, the expansion turns negative")
+    rows = Generator(284).views(8, 4)
+    for z, i in ((rows[0], 2), (rows[1], 5), (rows[2], 5), (rows[3], 0)):
+        z[i] = [mpf(0)] * 4
+    wide = [powers_of_two(v, [mpf(3 * i - 12) for i in range(8)]) for v in Generator(285).views(8, 4)]
+    small = Generator(288).views(7, 3)
+    cases = [("well_conditioned", Generator(280).views(14, 5)),
+             ("ill_conditioned", tuple([ill_conditioned(281, 12)] + [add(ill_conditioned(281, 12),
+              Generator(289 + k).matrix(12, 8, scale=3, unit=12)) for k in range(3)])),
+             ("b_below_f", Generator(282).views(3, 7)), ("one_by_one", Generator(283).views(5, 1)),
+             ("zero_rows", rows), ("rows_of_many_scales", wide), ("odd_9", Generator(286).views(11, 9)),
+             ("zero", tuple([zeros(4, 3)] * 2 + [Generator(287).matrix(4, 3)] * 2)),
+             ("scale_up_100", tuple(scale(v, mpf(2) ** 100) for v in small)), ("scale_none", small),
+             ("scale_down_100", tuple(scale(v, mpf(2) ** -100) for v in small))]
+    for name, views in cases:
+        put_views(topic.case(name), views)
+        every = [(1, 1), (0, 1), (2, 1), (1, 0), (0, 0), (2, 0)]
+        if name.startswith(("scale_up", "scale_down")):  # others leave the range of float, or are zero in it
+            every = [(1, 1), (2, 1), (2, 0)]
+        topic.row("scale", [e[0] for e in every]).row("normalised", [e[1] for e in every])
+        p, top = [], []
+        for kind, normalised in every:
+            z1, z2, t1, t2 = (unit_rows(v) for v in views) if normalised else views
+            s, x = covariance(z1, z2), cross((z1, t2), (z2, t1))
+            norm = frobenius(s)
+            factor = (mpf(2 * len(z1)), mpf(1), 1 / norm if norm else mpf(0))[kind]
+            p.append(neumann(s, x, factor))
+            top.append(factor * eigh(s)[0][-1])
+        topic.row("largest", top)
+        for k, q in enumerate(p):
+            topic.put(f"P_{k}", q)
+        topic.end()
+    return topic
+
+
 def topic_direct_copy():
     topic = Topic("direct_copy", "P = S; one view: S = z^T z / b; two views: S = (z1^T z1 + z2^T z2) / (2b)")
     for name, z in (("one_view", Generator(30).matrix(10, 5)), ("b_below_f", Generator(31).matrix(3, 7)),
@@ -459,7 +736,10 @@ def topic_statistics():
     topic = Topic("statistics",
                   "S = sum_i w_i (z1_i z1_i^T + z2_i z2_i^T) / (2 sum w); no w: all 1",
                   "X = sum_i w_i (z1_i t2_i^T + z2_i t1_i^T) / (2 sum w)",
-                  "blocks: rows of each micro-batch; S_<k>, X_<k>: after blocks 0 to k; S, X: after all")
+                  "blocks: rows of each micro-batch; S_<k>, X_<k>: after blocks 0 to k; S, X: after all",
+                  "options: rows over their norm (zero rows stay zero), about the mean of both views, or both;",
+                  "weighted: sums and means with w",
+                  "per_direction: S1, X1 of z1 and t2, S2, X2 of z2 and t1")
     b, f = 24, 4
     z1, z2, t1, t2 = views = Generator(40).views(b, f)
     blocks = (7, 1, 12, 4)
@@ -487,6 +767,27 @@ def topic_statistics():
             check_close(s, covariance(z1, z2), "1e-46", "S")
             check_close(x, cross((z1, t2), (z2, t1)), "1e-46", "X")
         topic.put("S", s).put("X", x).end()
+    offset = tuple([[x + mpf(k) for k, x in zip((3, -1, 0, 2), r)] for r in v[:9]] for v in views)
+    offset[0][4], offset[3][6] = [mpf(0)] * f, [mpf(0)] * f
+    weights = some[:9]
+    put_views(topic.case("options"), offset).input("w", [[w] for w in weights])
+    for name, unit, centre, weighing in (("normalised", 1, 0, 0), ("centred", 0, 1, 0), ("both", 1, 1, 0),
+                                         ("weighted_centred", 0, 1, 1), ("weighted_both", 1, 1, 1)):
+        u1, u2, v1, v2 = (unit_rows(v) for v in offset) if unit else offset
+        w = weights if weighing else [mpf(1)] * 9
+        s, x = weighted(u1, u2, v1, v2, w)
+        if centre:
+            both = w + w
+            mu = [mpmath.fdot(zip(both, c)) / sum(both) for c in transpose(u1 + u2)]
+            nu = [mpmath.fdot(zip(both, c)) / sum(both) for c in transpose(v2 + v1)]
+            s = sub(s, [[a * c for c in mu] for a in mu])
+            x = sub(x, [[a * c for c in nu] for a in mu])
+            if not weighing:  # second way: what is centred first
+                (c1, c2), (d1, d2) = centred(u1, u2), centred(v1, v2)
+                check_close(s, covariance(c1, c2), "1e-44", "centred S")
+                check_close(x, cross((c1, d2), (c2, d1)), "1e-44", "centred X")
+        topic.put("S_" + name, s).put("X_" + name, x)
+    topic.end()
     put_views(topic.case("per_direction"), views)
     topic.put("S1", covariance(z1)).put("X1", cross((z1, t2)))
     topic.put("S2", covariance(z2)).put("X2", cross((z2, t1))).end()
@@ -497,6 +798,12 @@ RULES = {
     "newton_schulz": lambda s, x: newton_schulz(s, (9,))[9],
     "direct_copy": lambda s, x: s,
     "linear_regression": lambda s, x: linear_regression(s, x, mpf(0)),
+    "neumann": lambda s, x: neumann(s, x, mpf(1)),
+    "visser": lambda s, x: visser(s, 50, mpf(1) / 2),
+    "newton_schulz_2": lambda s, x: staged(s, 7, 2),
+    "stiefel": lambda s, x: stiefel(s, 9),
+    "direct_pred": lambda s, x: direct_pred(s, mpf(1) / 2, 0, mpf(0), mpf(0)),
+    "direct_pred_published": lambda s, x: direct_pred(s, mpf(1) / 2, 1, number("0.01"), number("0.0001")),
 }
 
 
@@ -651,6 +958,119 @@ def topic_objective():
     return topic
 
 
+class Moments:
+    """S and X of a batch, or the unbiased EMA of both over the batches so far."""
+
+    def __init__(self, momentum):
+        self.momentum, self.history, self.product, self.bars = momentum, [], mpf(1), None
+
+    def __call__(self, s, x):
+        rho = self.momentum
+        self.bars = [add(scale(bar, rho), scale(a, 1 - rho))
+                     for bar, a in zip(self.bars or (zeros(*shape(s)), zeros(*shape(x))), (s, x))]
+        self.product *= rho
+        used = [scale(bar, 1 / (1 - self.product)) for bar in self.bars]
+        # second way: the weighted mean that the recursion unrolls to
+        self.history.append((s, x))
+        n = len(self.history)
+        weights = [rho ** (n - 1 - j) for j in range(n)]
+        for which, u in enumerate(used):
+            mean = zeros(*shape(u))
+            for w, pair in zip(weights, self.history):
+                mean = add(mean, scale(pair[which], w / mpmath.fsum(weights)))
+            check_close(u, mean, "1e-44", "EMA of statistics")
+        return used
+
+
+def topic_objective_options():
+    topic = Topic("objective_options", "online z0 to z3 and targets t0 to t2 of each step are in case 'batches';",
+                  "a case uses the first views and targets; view i predicts every target j != i through one P:",
+                  "S over the rows of all views, X the mean over the pairs of z_i^T t_j / b",
+                  "per_direction 1: each view i has S, X, P of its own (X over its pairs), applied<i>_<k>; else applied0_<k>",
+                  "neumann (rule 3): S and X of z/|z|, t/|t|; centred 1: about the means of the views and targets",
+                  "statistics_momentum m: S and X are EMAs, S_bar <- m S_bar + (1 - m) S over 1 - m^(k + 1); covariance<i>_<k>",
+                  "and cross<i>_<k>: S_bar, X_bar where m > 0. P: EMA with rho, debiased, + alpha I",
+                  "loss: sum over the pairs (mean 1: their mean), 1 x steps; gradient<i>_<k> of view i",
+                  "rules: " + ", ".join(f"{i} {name}" for i, name in enumerate(RULES)))
+    b, f, steps = 5, 3, 3
+    batches = []
+    for k in range(steps):
+        base = Generator(300 + k).matrix(b, f)
+        noisy = [add(base, Generator(310 + 10 * k + i).matrix(b, f, scale=40)) for i in range(7)]
+        batches.append((noisy[:4], noisy[4:]))
+    topic.case("batches")
+    for k, (z, t) in enumerate(batches):
+        for i, a in enumerate(z):
+            topic.input(f"z{i}_{k}", a)
+        for j, a in enumerate(t):
+            topic.input(f"t{j}_{k}", a)
+    topic.end()
+    base = {"centred": 0, "momentum": "0", "apart": 0, "views": 2, "targets": 2, "mean": 0}
+    cases = [(rule, rule, {"momentum": "0.3" if rule == "direct_pred_published" else "0"}) for rule in list(RULES)[3:]]
+    cases += [("centred", "newton_schulz", {"centred": 1}), ("centred_neumann", "neumann", {"centred": 1}),
+              ("averaged", "newton_schulz", {"momentum": "0.75"}),
+              ("averaged_regression", "linear_regression", {"momentum": "0.5"}),
+              ("averaged_centred_neumann", "neumann", {"momentum": "0.9", "centred": 1}),
+              ("published_of_the_batch", "direct_pred_published", {}),
+              ("apart", "newton_schulz", {"apart": 1}), ("apart_neumann", "neumann", {"apart": 1}),
+              ("apart_averaged_neumann", "neumann", {"apart": 1, "momentum": "0.5"}),
+              ("three_three", "newton_schulz", {"views": 3, "targets": 3}),
+              ("three_three_neumann", "neumann", {"views": 3, "targets": 3}),
+              ("three_three_regression_mean", "linear_regression", {"views": 3, "targets": 3, "mean": 1}),
+              ("three_three_apart_neumann", "neumann", {"views": 3, "targets": 3, "apart": 1}),
+              ("four_two_neumann", "neumann", {"views": 4, "targets": 2}),
+              ("four_two_regression", "linear_regression", {"views": 4, "targets": 2}),
+              ("four_two_apart_mean", "newton_schulz", {"views": 4, "targets": 2, "apart": 1, "mean": 1})]
+    alpha, rho = number("0.3"), number("0.9")
+    for name, rule, changed in cases:
+        o = {**base, **changed}
+        m = number(o["momentum"])
+        topic.case(name).scalar("rule", list(RULES).index(rule)).scalar("alpha", alpha).scalar("rho", rho)
+        topic.scalar("centred", o["centred"]).scalar("statistics_momentum", m).scalar("per_direction", o["apart"])
+        topic.scalar("views", o["views"]).scalar("targets", o["targets"]).scalar("mean", o["mean"])
+        owners = range(o["views"] if o["apart"] else 1)
+        pipelines, moments = [Pipeline(RULES[rule], alpha) for _ in owners], [Moments(m) for _ in owners]
+        losses = []
+        for k, (z, t) in enumerate(batches):
+            z, t = z[:o["views"]], t[:o["targets"]]
+            pairs = [(i, j) for i in range(len(z)) for j in range(len(t)) if i != j]
+            u, v = ([unit_rows(a) for a in z], [unit_rows(a) for a in t]) if rule == "neumann" else (z, t)
+            applied = []
+            for i in owners:
+                mine = [p for p in pairs if p[0] == i] if o["apart"] else pairs
+                s, x = (moments_about if o["centred"] else moments_of)(u, v, mine)
+                s, x = moments[i](s, x)
+                if m > 0:
+                    for key, bar in zip(("covariance", "cross"), moments[i].bars):
+                        topic.put(f"{key}{i}_{k}", bar)
+                applied.append(pipelines[i](s, x, rho))
+                topic.put(f"applied{i}_{k}", applied[-1])
+            weight = mpf(1) / len(pairs) if o["mean"] else mpf(1)
+            losses.append(weight * mpmath.fsum(direction_loss(applied[i if o["apart"] else 0], z[i], t[j]) for i, j in pairs))
+            for i, a in enumerate(z):
+                gradient = zeros(b, f)
+                for j in (j for h, j in pairs if h == i):
+                    gradient = add(gradient, direction_gradients(applied[i if o["apart"] else 0], a, t[j])[0])
+                topic.put(f"gradient{i}_{k}", scale(gradient, weight), by_row=True)
+        topic.row("loss", losses).end()
+    return topic
+
+
+def moments_of(z, t, pairs):
+    """S over the views that predict, X the mean over the pairs."""
+    return covariance(*(z[i] for i in sorted({i for i, _ in pairs}))), cross(*((z[i], t[j]) for i, j in pairs))
+
+
+def moments_about(z, t, pairs):
+    """The same about the mean of the views in S and the mean over the pairs in X."""
+    s, x = moments_of(z, t, pairs)
+    online = [r for i in sorted({i for i, _ in pairs}) for r in z[i]]
+    mu = [mpmath.fsum(c) / len(online) for c in transpose(online)]
+    left, right = [r for i, _ in pairs for r in z[i]], [r for _, j in pairs for r in t[j]]
+    m1, m2 = ([mpmath.fsum(c) / len(a) for c in transpose(a)] for a in (left, right))
+    return sub(s, [[a * c for c in mu] for a in mu]), sub(x, [[a * c for c in m2] for a in m1])
+
+
 def byol_cosine(base, total, k):
     """tau(k), k counted before the increment; constant 1 from k = total on."""
     return 1 - (1 - base) * (mpmath.cos(mp.pi * mpf(min(k, total)) / total) + 1) / 2
@@ -686,8 +1106,9 @@ def topic_ema():
     return topic
 
 
-TOPICS = (topic_newton_schulz, topic_linear_regression, topic_direct_copy, topic_statistics, topic_pipeline,
-          topic_loss, topic_objective, topic_ema)
+TOPICS = (topic_newton_schulz, topic_newton_schulz_stages, topic_visser, topic_stiefel, topic_direct_pred,
+          topic_neumann, topic_linear_regression, topic_direct_copy, topic_statistics, topic_pipeline,
+          topic_loss, topic_objective, topic_objective_options, topic_ema)
 
 
 def main(arguments):
