@@ -4,7 +4,7 @@
 #include <selfpred/predictor/newton_schulz.hpp>
 
 #include "support/catch.hpp"
-#include "support/latents.hpp"
+#include "support/rules.hpp"
 
 using namespace selfpred_tests;
 using Catch::Matchers::WithinAbs;
@@ -18,15 +18,10 @@ using selfpred::workspace;
 
 namespace {
 
-/// P of one covariance, whose scale may be kept apart.
 template <class M>
 M predict(M const& s, int n, double scale = 1) {
-  workspace<M> work;
-  M p = M::Zero(s.rows(), s.cols());
-  newton_schulz{n}(covariances<M>{s, s, scale, 1, 1}, work, p);
-  return p;
+  return selfpred_tests::predict(newton_schulz{n}, s, scale);
 }
-matrix_d covariance(matrix_d const& z) { return z.transpose() * z / static_cast<double>(z.rows()); }
 
 /// What n steps make of rounding: an error of a step grows like the slope of the steps after it, 1.5^n at most. It
 /// starts at a few eps times ||A|| <= 1 in units of sqrt(||S||_F), which is at most f^(1/4) ||P||_max: 16 is for both.
@@ -151,8 +146,71 @@ TEST_CASE("n decides what P is: symmetric, a function of S, monotone in n toward
   CHECK(last < 1e-4);  // 1.5^(2 n) is 2e+5 by now: even the smallest eigenvalue has nearly been reached
 }
 
+TEMPLATE_TEST_CASE("Golden P of two stages of Newton-Schulz, for every form", "[newton_schulz][golden]",
+                   owned<by_columns<float>>, owned<by_rows<float>>, owned<by_columns<double>>, owned<by_rows<double>>,
+                   mapped<double>, blocked<float>, in_array<float>, with_gaps<double>) {
+  using S = typename TestType::scalar;
+  auto const file = golden("newton_schulz_stages");
+  for (auto const& [name, c] : file) {
+    INFO(name);
+    matrix_d const n = dense(c.at("n")), stages = dense(c.at("stages")), expected = dense(c.at("residual"));
+    with_moments<TestType>(dense(c.at("z")), [&](auto const& moments, auto& work, auto& p) {
+      for (Index k = 0; k < n.size(); ++k) {
+        int const steps = static_cast<int>(n(k)), runs = static_cast<int>(stages(k));
+        INFO("n = " << steps << ", stages = " << runs);
+        newton_schulz const rule{steps, runs};
+        rule(moments, work, p);
+        // Each stage magnifies the errors of the one before by its slope.
+        double const tolerance = rounding<S>(steps * runs);
+        CHECK(distance(p, dense(c.at("P_" + std::to_string(k)))) < tolerance);
+        CHECK_THAT(rule.residual(moments, work, p), WithinAbs(expected(k), 4 * runs * tolerance));
+      }
+    });
+  }
+}
+
+TEST_CASE("A stage is the rule applied to the result of the one before, and tends to S^(2^-stages)",
+          "[newton_schulz]") {
+  matrix_d const s = covariance(latents(40, 6, 6));
+  for (int const n : {0, 1, 4, 7}) {
+    INFO("n = " << n);
+    matrix_d const once = predict(s, n), twice = predict(once, n);
+    matrix_d const p = predict(newton_schulz{n, 2}, s);
+    CHECK(distance(p, twice) < rounding<double>(2 * n));
+    CHECK(distance(predict(newton_schulz{n, 3}, s), predict(twice, n)) < rounding<double>(3 * n));
+    CHECK(distance(p, p.transpose()) < rounding<double>(2 * n));
+    CHECK(distance(p * s, s * p) < rounding<double>(2 * n));
+    CHECK(same_bits(predict(newton_schulz{n, 1}, s), once));
+  }
+  // At n = 25 every eigenvalue has arrived, to the last digits.
+  matrix_d const p = predict(newton_schulz{25, 2}, s), square = p * p;
+  CHECK(distance(square * square, s) < 1e-12);
+  CHECK(residual(newton_schulz{25, 2}, s, p) < 1e-12);
+  CHECK_THAT(residual(newton_schulz{25, 2}, s, square), WithinRel((s * s - s).norm() / s.norm(), 1e-10));
+}
+
+TEMPLATE_TEST_CASE("Two stages: P(c^4 S) = c P(S), exactly for powers of two", "[newton_schulz]", by_columns<float>,
+                   by_rows<double>) {
+  using S = typename TestType::Scalar;
+  newton_schulz const rule{7, 2};
+  TestType const s = covariance(latents(30, 7, 7)).cast<S>(), p = predict(rule, s);
+  for (int const k : {-25, -5, -1, 1, 5, 25}) {
+    INFO("c = 2^" << k);
+    S const c = std::exp2(static_cast<S>(k));
+    double const fourth = std::exp2(4.0 * k);
+    CHECK(same_bits(predict<TestType>(rule, static_cast<S>(fourth) * s), c * p));
+    CHECK(same_bits(predict(rule, s, fourth), c * p));  // S's scale kept apart
+  }
+  CHECK(predict<TestType>(rule, TestType::Zero(3, 3)) == TestType::Zero(3, 3));
+  for (double const one : {0.0625, 16.0, 1e-30, 1e+30})
+    CHECK_THAT(predict<matrix_d>(rule, matrix_d::Constant(1, 1, one))(0, 0),
+               WithinRel(std::sqrt(std::sqrt(one)), 1e-15));
+}
+
 TEST_CASE("Options out of range", "[newton_schulz]") {
   CHECK_THROWS_AS(newton_schulz{-1}.check(), selfpred::domain_error);
+  CHECK_THROWS_AS((newton_schulz{9, 0}.check()), selfpred::domain_error);
+  CHECK_THROWS_AS(selfpred::make_objective<matrix_d>(newton_schulz{.iterations = 7, .stages = -1}), std::domain_error);
   CHECK_THROWS_AS(selfpred::make_objective<matrix_d>(newton_schulz{.iterations = -1}), std::domain_error);
   CHECK_NOTHROW(newton_schulz{0}.check());
 }
