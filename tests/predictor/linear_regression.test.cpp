@@ -91,6 +91,20 @@ TEST_CASE("P minimises ||Z P - Z'||: least squares, and the orthogonal projectio
   CHECK((t - z * r.p).norm() > 0.1);  // and not all of it
 }
 
+TEST_CASE("P tends to I as the targets tend to the latents, in proportion to their distance", "[linear_regression]") {
+  views<> v(20, 6, 7);
+  matrix_d const z = stacked(v.z1, v.z2), noise = stacked(latents(20, 6, 71), latents(20, 6, 72));
+  matrix_d const i = matrix_d::Identity(6, 6);
+  // Proposition 2: P - I = (Z^T Z)^-1 Z^T (Z' - Z), which is linear in Z' - Z.
+  matrix_d const slope = z.colPivHouseholderQr().solve(noise);
+  CHECK(slope.norm() > 0.1);
+  for (double const e : {1.0, 1e-1, 1e-3, 1e-6, 0.0}) {
+    INFO("Z' = Z + " << e << " noise");
+    v.t2 = v.z1 + e * noise.topRows(20), v.t1 = v.z2 + e * noise.bottomRows(20);
+    CHECK((predict(v).p - i - e * slope).cwiseAbs().maxCoeff() < 1e-12);  // as above
+  }
+}
+
 TEST_CASE("Damping is added to S relative to its mean eigenvalue", "[linear_regression]") {
   views<> const v(20, 6, 2);
   matrix_d const z = stacked(v.z1, v.z2), t = stacked(v.t2, v.t1);
