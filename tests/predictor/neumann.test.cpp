@@ -26,7 +26,7 @@ struct moments {
   matrix_d s, x;
   moments(matrix_d const& z1, matrix_d const& z2, matrix_d const& t1, matrix_d const& t2, bool normalised) {
     auto const unit = [&](matrix_d m) {
-      if (normalised) m.rowwise().normalize();  // which leaves zero rows
+      for (Index i = 0; normalised && i < m.rows(); ++i) m.row(i).normalize();  // which leaves zero rows
       return m;
     };
     double const n = 2 * static_cast<double>(z1.rows());
