@@ -2,6 +2,7 @@
 // selfpred: self-predictive representation learning for any tensor type. Everything but adapters and host engines, which
 // need a library of their own: add <selfpred/adapters/eigen.hpp> or another.
 #pragma once
+#include <selfpred/diagnostics/diagnostics.hpp>
 #include <selfpred/ema.hpp>
 #include <selfpred/members.hpp>
 #include <selfpred/objective.hpp>

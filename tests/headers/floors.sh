@@ -28,9 +28,14 @@ function neighbours(header, other) {
   if (floor_of(header) != floor_of(other)) return 0
   if (other ~ "^selfpred/(linalg/norms|predictor/rule)\\.hpp$") return header ~ "/(linalg|predictor)/" && header !~ "/(norms|rule)\\.hpp$"
   if (other ~ "/predictor/(moment_average|state)\\.hpp$") return header ~ "/pipeline\\.hpp$"
+  if (header ~ "/diagnostics/" && other ~ "/diagnostics/") return tier(other) < tier(header)
   if (other ~ "/model\\.hpp$" && header ~ "/members\\.hpp$") return 1
   if (other ~ "/objective_(options|directions)\\.hpp$") return header ~ "/objective(_directions)?\\.hpp$"
   return floor_of(header) == 7 || (floor_of(header) == 1 && rank(other) <= rank(header) && rank(header) > 1)
+}
+# In diagnostics: numbers alone, then what measures tensors, then what is made of both, then all of them.
+function tier(header) {
+  return header ~ "/diagnostics/diagnostics" ? 3 : header ~ "/(spectrum|collapse_alarm)\\." ? 0 : header ~ "/(decompose|scatter)\\." ? 1 : 2
 }
 function rank(header) { return header ~ "/host/" ? 100 : index("view concepts ops", stem(header)) }
 function stem(header) { sub(/.*\//, "", header); sub(/\.hpp$/, "", header); return header }
