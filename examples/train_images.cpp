@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Trains a small convolutional encoder without labels, once for each predictor, and prints what a linear classifier and
-// the nearest neighbours make of it. Fashion-MNIST where it is installed, embedded 8x8 digits where not.
+// the nearest neighbours make of it, and how P and the latents changed on the way. Fashion-MNIST where it is installed,
+// embedded 8x8 digits where not.
 
 #include "support/evaluation.hpp"
 #include "support/images.hpp"
 #include "support/report.hpp"
 #include "support/training.hpp"
+#include "support/trajectory.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -17,6 +19,7 @@
 #include <iostream>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -50,7 +53,7 @@ auto accuracies(task const& t, matrix const& train, matrix const& held_out, matr
       support::judge(train, t.data.train, held_out, t.data.held_out, test, t.evaluated(), t.data.classes);
   auto result = support::measures{};
   result.fill(support::none);
-  result[0] = scores.probe, result[1] = scores.neighbours;
+  result[support::probe] = scores.probe, result[support::neighbours] = scores.neighbours;
   return result;
 }
 
@@ -58,19 +61,37 @@ auto measure_encoder(task const& t, support::encoder<float>& model) -> support::
   auto const train = support::encode(model, t.data.train.images), test = support::encode(model, t.evaluated().images);
   auto const held_out = support::encode(model, t.data.held_out.images);
   auto result = accuracies(t, train.representation, held_out.representation, test.representation);
-  result[3] = support::spread(test.latents), result[4] = support::effective_rank(test.latents);
+  result[support::feature_std] = support::spread(test.latents);
+  result[support::effective_rank_of_latents] = support::effective_rank(test.latents);
   return result;
 }
 
-template <class Objective, class Norm>
-auto measure_training(task const& t, std::string const& name, Objective&& objective, Norm&& norm_over_alpha)
-    -> support::measures {
+/// What a row of the table comes from: numbers for the table, and for the figure over training.
+struct outcome {
+  support::measures measures;
+  std::vector<support::snapshot> points;
+};
+
+/// A way to learn: what a step calls, P before alpha I, and ||P||_2 / alpha.
+struct learner {
+  support::objective_step step;
+  std::function<matrix()> predictor;
+  std::function<double()> norm_over_alpha;
+};
+
+auto measure_training(task const& t, std::string const& name, learner const& how) -> outcome {
   auto line = support::progress_line{name + ", seed " + std::to_string(t.settings.seed)};
-  auto run = support::train(t.data.train, t.data.side, t.settings, objective, line);
+  auto points = std::vector<support::snapshot>{};
+  auto const look = [&](long step, matrix const& z1, matrix const& z2) {
+    points.push_back(support::look_at(how.predictor(), z1, z2, step));
+  };
+  auto run = support::train(t.data.train, t.data.side, t.settings, how.step, look, line);
   auto result = measure_encoder(t, run.model);
-  result[2] = run.loss, result[5] = norm_over_alpha();
-  result[6] = run.milliseconds, result[7] = 100 * run.share;
-  return result;
+  result[support::loss] = run.loss, result[support::norm_over_alpha] = how.norm_over_alpha();
+  result[support::stable_rank] = points.back().stable_rank, result[support::trace] = points.back().trace;
+  result[support::polar_distance] = points.back().polar_distance;
+  result[support::milliseconds] = run.milliseconds, result[support::share] = 100 * run.share;
+  return {result, std::move(points)};
 }
 
 /// One line of the table: `measure` trains once, with the task's seed.
@@ -78,16 +99,16 @@ struct row {
   std::string name;
   bool standard;                // shown without --all
   std::optional<double> alpha;  // default; nothing where alpha has no meaning
-  std::function<support::measures(task const&, row const&)> measure;
+  std::function<outcome(task const&, row const&)> measure;
 };
 
-auto raw_pixels(task const& t, row const&) -> support::measures {
-  return accuracies(t, t.data.train.images, t.data.held_out.images, t.evaluated().images);
+auto raw_pixels(task const& t, row const&) -> outcome {
+  return {accuracies(t, t.data.train.images, t.data.held_out.images, t.evaluated().images), {}};
 }
 
-auto random_encoder(task const& t, row const&) -> support::measures {
+auto random_encoder(task const& t, row const&) -> outcome {
   auto model = support::encoder<float>{t.data.side, {t.settings.seed, 0}};
-  return measure_encoder(t, model);
+  return {measure_encoder(t, model), {}};
 }
 
 /// P starts at the identity; it stays there, or the optimiser of the encoder trains it.
@@ -103,19 +124,26 @@ auto linear(bool trained) {
                          t.settings);
       return result;
     };
-    return measure_training(t, r.name, step, [] { return support::none; });
+    return measure_training(t, r.name, {step, [&] { return predictor; }, [] { return support::none; }});
   };
 }
 
 template <class Rule>
-auto closed_form(Rule rule) {
-  return [rule](task const& t, row const& r) {
-    auto objective = sp::make_objective<matrix>(rule, {.alpha = *r.alpha, .predictor_momentum = 0.99});
+auto closed_form(Rule rule, sp::objective_options options = {}) {
+  return [rule, options](task const& t, row const& r) {
+    auto o = options;
+    o.alpha = *r.alpha;
+    auto objective = sp::make_objective<matrix>(rule, o);
     auto const step = [&](auto const& z1, auto const& z2, auto const& t1, auto const& t2, double) {
       return objective.step(z1, z2, t1, t2);
     };
-    return measure_training(
-        t, r.name, step, [&] { return *r.alpha > 0 ? objective.status().predictor_norm / *r.alpha : support::none; });
+    auto const predictor = [&] {
+      auto p = objective.predictor();
+      p.diagonal().array() -= static_cast<float>(o.alpha);
+      return p;
+    };
+    auto const norm = [&] { return o.alpha > 0 ? objective.status().predictor_norm / o.alpha : support::none; };
+    return measure_training(t, r.name, {step, predictor, norm});
   };
 }
 
@@ -135,7 +163,8 @@ auto all_rows() -> std::vector<row> {
 auto parse(int argc, char** argv, std::vector<row> const& rows, arguments& a) -> std::optional<int> {
   auto app = CLI::App{
       "Trains an image encoder by self-prediction, once a predictor, and prints a table of linear-probe and\n"
-      "nearest-neighbour accuracies. Writes table.csv, and figure.svg where gnuplot is installed.\n"};
+      "nearest-neighbour accuracies. Writes table.csv and trajectory.csv, and figure.svg and trajectory.svg where\n"
+      "gnuplot is installed.\n"};
   auto names = std::vector<std::string>{};
   for (auto const& r : rows) names.push_back(r.name);
   app.add_flag("--quick", a.quick, "fewer images and epochs: under a minute on two cores");
@@ -190,23 +219,32 @@ auto run(arguments const& a, std::vector<row> rows) -> int {
             << " epochs of batch " << t.settings.batch << ", evaluated on " << t.evaluated().images.rows()
             << (a.validate ? " held-out training images" : " test images") << ", " << a.seeds << " seed"
             << (a.seeds > 1 ? "s" : "") << std::endl;
-  support::print_heading(std::cout);
+  auto names = std::vector<std::string>{};
+  for (auto const& r : rows) names.push_back(r.name);
+  auto printed = support::printed_table{std::cout, names, a.seeds};
   auto table = std::vector<support::table_row>{};
+  auto runs = std::vector<support::trajectory>{};
   for (auto& r : rows) {
     if (a.alpha && r.alpha) r.alpha = a.alpha;
     auto& line = table.emplace_back(support::table_row{r.name, r.alpha, {}});
     for (int s = 0; s < a.seeds; ++s) {
       t.settings.seed = a.seed + static_cast<std::uint64_t>(s);
-      line.seeds.push_back(r.measure(t, r));
+      auto [measures, points] = r.measure(t, r);
+      line.seeds.push_back(measures);
+      if (!points.empty()) runs.push_back({r.name, t.settings.seed, std::move(points)});
     }
-    support::print(std::cout, line);
+    printed.add(line);
     support::write_file(a.out / "table.csv", support::csv(table));  // after every row: a stopped run keeps its rows
+    support::write_file(a.out / "trajectory.csv", support::csv(runs));
   }
-  auto const drawn =
-      support::draw_figure(SELFPRED_EXAMPLES_DIR "/figure.gp", a.out / "table.csv", a.out / "figure.svg");
-  std::cout << "wrote " << (a.out / "table.csv").string();
-  if (drawn) std::cout << " and " << (a.out / "figure.svg").string();
-  std::cout << (drawn ? "\n" : "; no figure: gnuplot is missing or failed\n");
+  auto const drawn = [&](char const* script, char const* data, char const* figure) {
+    auto const folder = std::filesystem::path{SELFPRED_EXAMPLES_DIR};
+    auto const done = support::draw_figure(folder / script, a.out / data, a.out / figure);
+    std::cout << (done ? "wrote " : "not drawn, gnuplot is missing or failed: ") << (a.out / figure).string() << '\n';
+  };
+  std::cout << "wrote " << (a.out / "table.csv").string() << " and " << (a.out / "trajectory.csv").string() << '\n';
+  drawn("figure.gp", "table.csv", "figure.svg");
+  if (!runs.empty()) drawn("trajectory.gp", "trajectory.csv", "trajectory.svg");
   return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cmath>
@@ -31,12 +32,29 @@ struct column {
   char const *heading, *csv;
   int digits;
 };
+enum measure : std::size_t {
+  probe,
+  neighbours,
+  loss,
+  feature_std,
+  effective_rank_of_latents,
+  norm_over_alpha,
+  stable_rank,
+  trace,
+  polar_distance,
+  milliseconds,
+  share
+};
+/// In the order of the enumerators.
 inline constexpr auto columns = std::array{column{"probe %", "linear_probe", 2},
                                            column{"kNN %", "nearest_neighbours", 2},
                                            column{"loss", "loss", 3},
                                            column{"feature std", "feature_std", 2},
                                            column{"rank", "effective_rank", 1},
                                            column{"|P|/alpha", "predictor_norm_over_alpha", 2},
+                                           column{"stable rank", "stable_rank", 3},
+                                           column{"trace", "trace", 3},
+                                           column{"polar", "polar_distance", 3},
                                            column{"ms/step", "milliseconds_per_step", 1},
                                            column{"P time %", "predictor_share", 2}};
 
@@ -68,21 +86,31 @@ inline auto text(double value, int digits) -> std::string {
   return out.str();
 }
 
-inline void print_heading(std::ostream& out) {
-  out << std::left << std::setw(18) << "predictor" << std::right << std::setw(6) << "alpha";
-  for (auto const& c : columns) out << std::setw(16) << c.heading;
-  out << std::endl;
-}
-
-inline void print(std::ostream& out, table_row const& row) {
-  out << std::left << std::setw(18) << row.name << std::right << std::setw(6) << text(row.alpha.value_or(none), 2);
-  for (auto c = std::size_t{0}; c < columns.size(); ++c) {
-    auto cell = text(row.mean(c), columns[c].digits);
-    if (row.seeds.size() > 1 && cell != "-") cell += " +-" + text(row.deviation(c), columns[c].digits);
-    out << std::setw(16) << cell;
+/// The table goes out row by row; cells are as wide as one number, or as a mean and a deviation.
+class printed_table {
+ public:
+  printed_table(std::ostream& out, std::vector<std::string> const& names, int seeds)
+      : out_{out}, cell_{seeds > 1 ? 15 : 12} {
+    for (auto const& n : names) name_ = std::max(name_, static_cast<int>(n.size()));
+    out_ << std::left << std::setw(name_) << "predictor" << std::right << std::setw(6) << "alpha";
+    for (auto const& c : columns) out_ << std::setw(cell_) << c.heading;
+    out_ << std::endl;
   }
-  out << std::endl;
-}
+  void add(table_row const& row) {
+    out_ << std::left << std::setw(name_) << row.name << std::right << std::setw(6)
+         << text(row.alpha.value_or(none), 2);
+    for (auto c = std::size_t{0}; c < columns.size(); ++c) {
+      auto cell = text(row.mean(c), columns[c].digits);
+      if (row.seeds.size() > 1 && cell != "-") cell += " +-" + text(row.deviation(c), columns[c].digits);
+      out_ << std::setw(cell_) << cell;
+    }
+    out_ << std::endl;
+  }
+
+ private:
+  std::ostream& out_;
+  int name_ = 9, cell_;
+};
 
 inline auto csv(std::vector<table_row> const& rows) -> std::string {
   auto out = std::ostringstream{};

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <numbers>
 #include <span>
 #include <stdexcept>
@@ -59,11 +60,19 @@ void set_zero(Tuple tensors) {
   std::apply([](auto&... tensor) { (tensor.setZero(), ...); }, tensors);
 }
 
-/// Trains an encoder on two views of every image. objective(z1, z2, t1, t2, rate) returns the loss and its gradients
-/// with respect to z1 and z2; progress(steps done, steps, loss) is called after every step.
-template <class Objective, class Progress>
-auto train(image_set const& data, Index side, settings const& how, Objective&& objective, Progress&& progress)
-    -> trained {
+/// objective(z1, z2, t1, t2, rate): the loss and its gradients with respect to z1 and z2.
+using target = selfpred::stopped<matrix const&>;
+using objective_step =
+    std::function<selfpred::step_result<matrix>(matrix const&, matrix const&, target const&, target const&, double)>;
+/// observe(step, z1, z2): a look at the latents of a step that the objective has seen.
+using observer = std::function<void(long, matrix const&, matrix const&)>;
+inline constexpr long looks = 40;  // in a run, about
+
+/// Trains an encoder on two views of every image; progress(steps done, steps, loss) is called after every step. What
+/// observe takes is not counted as time of a step.
+template <class Progress>
+auto train(image_set const& data, Index side, settings const& how, objective_step const& objective,
+           observer const& observe, Progress&& progress) -> trained {
   namespace sp = selfpred;
   using clock = std::chrono::steady_clock;
   auto const count = data.images.rows(), batch = std::min(how.batch, count), per_epoch = count / batch;
@@ -81,7 +90,7 @@ auto train(image_set const& data, Index side, settings const& how, Objective&& o
   std::array<matrix, 2> views, latents;
 
   auto const start = clock::now();
-  auto inside = clock::duration{};
+  auto inside = clock::duration{}, aside = clock::duration{};
   for (Index step = 0; step < steps; ++step) {
     auto const epoch = static_cast<std::uint64_t>(step / per_epoch);
     auto const order = permutation(count, {how.seed, 1, epoch});
@@ -96,9 +105,14 @@ auto train(image_set const& data, Index side, settings const& how, Objective&& o
                       (1 + std::cos(std::numbers::pi * static_cast<double>(step) / static_cast<double>(steps))) / 2;
 
     auto const before = clock::now();
-    auto const& r = objective(tapes[0].latents, tapes[1].latents, sp::stop_gradient(latents[0]),
-                              sp::stop_gradient(latents[1]), rate);
-    inside += clock::now() - before;
+    auto const r = objective(tapes[0].latents, tapes[1].latents, sp::stop_gradient(latents[0]),
+                             sp::stop_gradient(latents[1]), rate);
+    auto const after = clock::now();
+    inside += after - before;
+    if (step % std::max<Index>(1, steps / looks) == 0 || step == steps - 1) {
+      observe(step, tapes[0].latents, tapes[1].latents);
+      aside += clock::now() - after;
+    }
 
     set_zero(parameters(gradient));
     backward(online, views[0], r.gradient1, tapes[0], work, gradient);
@@ -112,7 +126,7 @@ auto train(image_set const& data, Index side, settings const& how, Objective&& o
     progress(step + 1, steps, loss);
   }
   auto const seconds = [](clock::duration d) { return std::chrono::duration<double>(d).count(); };
-  auto const all = seconds(clock::now() - start);
+  auto const all = seconds(clock::now() - start - aside);
   result.milliseconds = 1e3 * all / static_cast<double>(steps);
   result.share = seconds(inside) / all;
   return result;
