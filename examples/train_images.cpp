@@ -9,6 +9,8 @@
 #include "support/training.hpp"
 #include "support/trajectory.hpp"
 
+#include <selfpred/host/eigh.hpp>
+
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
@@ -72,11 +74,11 @@ struct outcome {
   std::vector<support::snapshot> points;
 };
 
-/// A way to learn: what a step calls, P before alpha I, and ||P||_2 / alpha.
+/// A way to learn: what a step calls, P before alpha I, and what the objective says of itself, if it does.
 struct learner {
   support::objective_step step;
   std::function<matrix()> predictor;
-  std::function<double()> norm_over_alpha;
+  std::function<sp::objective_status()> status;
 };
 
 auto measure_training(task const& t, std::string const& name, learner const& how) -> outcome {
@@ -87,7 +89,12 @@ auto measure_training(task const& t, std::string const& name, learner const& how
   };
   auto run = support::train(t.data.train, t.data.side, t.settings, how.step, look, line);
   auto result = measure_encoder(t, run.model);
-  result[support::loss] = run.loss, result[support::norm_over_alpha] = how.norm_over_alpha();
+  result[support::loss] = run.loss;
+  if (how.status) {
+    auto const status = how.status();
+    if (status.alpha > 0) result[support::norm_over_alpha] = status.predictor_norm / status.alpha;
+    for (auto const& caution : status.cautions) std::cerr << name << ": " << caution << '\n';
+  }
   result[support::stable_rank] = points.back().stable_rank, result[support::trace] = points.back().trace;
   result[support::polar_distance] = points.back().polar_distance;
   result[support::milliseconds] = run.milliseconds, result[support::share] = 100 * run.share;
@@ -124,7 +131,7 @@ auto linear(bool trained) {
                          t.settings);
       return result;
     };
-    return measure_training(t, r.name, {step, [&] { return predictor; }, [] { return support::none; }});
+    return measure_training(t, r.name, {step, [&] { return predictor; }, {}});
   };
 }
 
@@ -142,8 +149,7 @@ auto closed_form(Rule rule, sp::objective_options options = {}) {
       p.diagonal().array() -= static_cast<float>(o.alpha);
       return p;
     };
-    auto const norm = [&] { return o.alpha > 0 ? objective.status().predictor_norm / o.alpha : support::none; };
-    return measure_training(t, r.name, {step, predictor, norm});
+    return measure_training(t, r.name, {step, predictor, [&] { return objective.status(); }});
   };
 }
 
@@ -155,7 +161,15 @@ auto all_rows() -> std::vector<row> {
       {"trainable_linear", true, {}, linear(true)},
       {"linear_regression", false, 0.3, closed_form(sp::linear_regression{.damping = 1e-3})},
       {"direct_copy", true, 0.3, closed_form(sp::direct_copy{})},
+      {"direct_pred", false, 0.3, closed_form(sp::direct_pred{})},
+      {"direct_pred_published", false, 0.0, closed_form(sp::direct_pred::published(), {.predictor_momentum = 0})},
+      {"neumann", false, 0.3, closed_form(sp::neumann{})},
+      {"visser", false, 0.3, closed_form(sp::visser{})},
       {"newton_schulz", true, 0.3, closed_form(sp::newton_schulz{.iterations = 9})},
+      {"newton_schulz_stages_2", false, 0.3, closed_form(sp::newton_schulz{.iterations = 7, .stages = 2})},
+      {"stiefel", true, 0.3, closed_form(sp::stiefel{.iterations = 9})},
+      {"stiefel_rescale_spectral", false, 0.3,
+       closed_form(sp::stiefel{.iterations = 9}, {.rescale = sp::rescaling::spectral})},
   };
 }
 
