@@ -9,8 +9,6 @@
 #include "support/training.hpp"
 #include "support/trajectory.hpp"
 
-#include <selfpred/host/eigh.hpp>
-
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
@@ -63,8 +61,11 @@ auto measure_encoder(task const& t, support::encoder<float>& model) -> support::
   auto const train = support::encode(model, t.data.train.images), test = support::encode(model, t.evaluated().images);
   auto const held_out = support::encode(model, t.data.held_out.images);
   auto result = accuracies(t, train.representation, held_out.representation, test.representation);
-  result[support::feature_std] = support::spread(test.latents);
-  result[support::effective_rank_of_latents] = support::effective_rank(test.latents);
+  auto spread = sp::diagnostics::feature_std<matrix>{};
+  spread.add(test.latents);
+  result[support::feature_std] = spread.relative();
+  auto sums = support::wide_statistics(test.latents, test.latents);
+  result[support::effective_rank_of_latents] = sp::diagnostics::rank_me(sums.compute());
   return result;
 }
 

@@ -5,10 +5,7 @@
 #include "images.hpp"
 #include "probe.hpp"
 
-#include <Eigen/Eigenvalues>
-
 #include <algorithm>
-#include <cmath>
 
 namespace support {
 
@@ -44,25 +41,6 @@ inline auto encode(encoder<float>& model, matrix const& images) -> features {
     result.representation.middleRows(first, n) = quadrants(tape.third.activated, n, side);
   }
   return result;
-}
-
-/// Mean over the dimensions of the standard deviation of unit vectors, times sqrt(d): 1 when they are spread evenly, 0
-/// when they are all the same.
-inline auto spread(matrix latents) -> double {
-  latents.rowwise().normalize();
-  latents.rowwise() -= latents.colwise().mean().eval();
-  auto const n = static_cast<float>(latents.rows()), d = static_cast<float>(latents.cols());
-  return static_cast<double>((latents.colwise().squaredNorm() / n).cwiseSqrt().mean() * std::sqrt(d));
-}
-
-/// RankMe (Garrido et al., 2023): the exponential of the entropy of the singular values, taken as a distribution.
-inline auto effective_rank(matrix const& latents) -> double {
-  auto const wide = latents.cast<double>().eval();
-  auto const gram = (wide.transpose() * wide).eval();
-  auto const solver = Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>{gram, Eigen::EigenvaluesOnly};
-  auto const values = solver.eigenvalues().cwiseMax(0).cwiseSqrt().eval();
-  auto const p = (values / std::max(values.sum(), 1e-300)).array() + 1e-12;
-  return std::exp(-(p * p.log()).sum());
 }
 
 struct scores {

@@ -5,12 +5,10 @@
 #include "lanes.hpp"
 
 #include <selfpred/adapters/eigen.hpp>
+#include <selfpred/diagnostics/diagnostics.hpp>
+#include <selfpred/host/eigh.hpp>
 #include <selfpred/selfpred.hpp>
 
-#include <Eigen/Eigenvalues>
-
-#include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <sstream>
 #include <string>
@@ -26,32 +24,21 @@ struct snapshot {
   double stable_rank = 0, trace = 0, polar_distance = 0, lower = 0, median = 0, upper = 0, effective_rank = 0;
 };
 
+/// S of two views in double: in float, eigenvalues below 1e-5 of the largest are rounding.
+inline auto wide_statistics(matrix const& z1, matrix const& z2) -> selfpred::statistics<matrix_of<double>> {
+  auto sums = selfpred::statistics<matrix_of<double>>{};
+  sums.add(matrix_of<double>{z1.cast<double>()}, matrix_of<double>{z2.cast<double>()});
+  return sums;
+}
+
 inline auto look_at(matrix const& p, matrix const& z1, matrix const& z2, long step) -> snapshot {
-  auto const wide = p.cast<double>().eval();
-  auto const gram = (wide.transpose() * wide).eval();
-  auto sigma = Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>{gram, Eigen::EigenvaluesOnly}
-                   .eigenvalues()
-                   .cwiseMax(0)
-                   .cwiseSqrt()
-                   .eval();
-  auto const f = static_cast<double>(p.rows()), top = std::max(sigma.maxCoeff(), 1e-300), sum = sigma.sum();
-  auto s = selfpred::statistics<matrix>{};
-  s.add(z1, z2);
-  auto const c = s.compute();
-  auto l = Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>{c.s.cast<double>(), Eigen::EigenvaluesOnly}
-               .eigenvalues()
-               .cwiseMax(0)
-               .eval();
-  auto const at = [&](double q) { return l(static_cast<Index>(q * (f - 1) + 0.5)) / std::max(l.maxCoeff(), 1e-300); };
-  auto const d = (l.cwiseSqrt() / std::max(l.cwiseSqrt().sum(), 1e-300)).array().max(1e-12).eval();
-  return {step,
-          sigma.squaredNorm() / (f * top * top),
-          wide.trace() / (f * top),
-          std::sqrt(std::max(0.0, 1 - sum * sum / (f * sigma.squaredNorm()))),
-          at(0.25),
-          at(0.5),
-          at(0.75),
-          std::exp(-(d * d.log()).sum())};
+  namespace diagnostics = selfpred::diagnostics;
+  auto const r = diagnostics::report(p);
+  auto sums = wide_statistics(z1, z2);
+  auto const s = sums.compute();
+  auto const quartiles = diagnostics::quantiles(diagnostics::latent_spectrum(s));
+  return {step,         r.stable_rank, r.normalised_trace, r.scaled_polar_distance,
+          quartiles[0], quartiles[1],  quartiles[2],       diagnostics::rank_me(s)};
 }
 
 /// One run of training.
