@@ -4,7 +4,7 @@
 
 #include "support/catch.hpp"
 #include "support/decomposed.hpp"
-#include "support/latents.hpp"
+#include "support/rules.hpp"
 
 using namespace selfpred_tests;
 using Eigen::Index;
@@ -44,30 +44,28 @@ constexpr direct_pred published = direct_pred::published();
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("Golden P of DirectPred", "[direct_pred][golden]", by_columns<float>, by_rows<float>,
-                   by_columns<double>, by_rows<double>) {
-  using S = typename TestType::Scalar;
-  for (auto const& [name, c] : golden("direct_pred")) {
+TEMPLATE_TEST_CASE("Golden P of DirectPred, for every form", "[direct_pred][golden]", owned<by_columns<float>>,
+                   owned<by_rows<float>>, owned<by_columns<double>>, owned<by_rows<double>>, mapped<double>,
+                   blocked<float>, in_array<float>, with_gaps<double>) {
+  using S = typename TestType::scalar;
+  auto const file = golden("direct_pred");
+  for (auto const& [name, c] : file) {
     INFO(name);
-    TestType const z = dense(c.at("z")).template cast<S>();
-    selfpred::statistics<TestType> sums;
-    sums.add(z, z);
-    auto const moments = sums.compute();
-    matrix_d const exponent = dense(c.at("exponent")), relative = dense(c.at("relative")), add = dense(c.at("eps")),
-                   floor = dense(c.at("floor"));
-    for (Index k = 0; k < exponent.size(); ++k) {
-      INFO("case " << k << ": exponent " << exponent(k) << ", relative " << relative(k) << ", eps " << add(k)
-                   << ", floor " << floor(k));
-      direct_pred const rule{exponent(k), relative(k) == 1, add(k), floor(k), 0};
-      rule.check();
-      workspace<TestType> work;
-      TestType p = TestType::Constant(z.cols(), z.cols(), NAN);
-      rule(moments, work, p);
-      CHECK(distance(p, dense(c.at("P_" + std::to_string(k)))) <
-            rounding<S>(static_cast<double>(z.cols()), exponent(k), c.at("condition")(0, 0)));
-      CHECK(rule.residual(moments, work, p) == 0);
-      CHECK(rule.caution(moments, work).empty());
-    }
+    matrix_d const z = dense(c.at("z")), exponent = dense(c.at("exponent")), relative = dense(c.at("relative"));
+    matrix_d const add = dense(c.at("eps")), floor = dense(c.at("floor"));
+    with_moments<TestType>(z, [&](auto const& moments, auto& work, auto& p) {
+      for (Index k = 0; k < exponent.size(); ++k) {
+        INFO("case " << k << ": exponent " << exponent(k) << ", relative " << relative(k) << ", eps " << add(k)
+                     << ", floor " << floor(k));
+        direct_pred const rule{exponent(k), relative(k) == 1, add(k), floor(k), 0};
+        rule.check();
+        rule(moments, work, p);
+        CHECK(distance(p, dense(c.at("P_" + std::to_string(k)))) <
+              rounding<S>(static_cast<double>(z.cols()), exponent(k), c.scalar("condition")));
+        CHECK(rule.residual(moments, work, p) == 0);
+        CHECK(rule.caution(moments, work).empty());
+      }
+    });
   }
 }
 
@@ -179,4 +177,28 @@ TEST_CASE("DirectPred trains through an objective", "[direct_pred]") {
   CHECK(std::isfinite(r.loss));
   matrix_d s = (v.z1.transpose() * v.z1 + v.z2.transpose() * v.z2) / 48;
   CHECK(distance(o.predictor(), predict<matrix_d>(s, published) + 0.1 * matrix_d::Identity(5, 5)) < 1e-13);
+}
+
+TEST_CASE("DirectSet(a) is S^a: the root, DirectCopy, the square", "[direct_pred]") {
+  matrix_d const z = latents(40, 6, 1), s = z.transpose() * z / 40;
+  matrix_d const p = predict(s, direct_pred{}), quarter = predict(s, direct_pred{.exponent = 0.25});
+  CHECK(distance(p * p, s) < 1e-13);
+  CHECK(distance(quarter * quarter, p) < 1e-13);
+  CHECK(distance(predict(s, direct_pred{.exponent = 1}), s) < 1e-13);
+  CHECK(distance(predict(s, direct_pred{.exponent = 2}), s * s) < 1e-13);
+  CHECK(distance(p, p.transpose()) < 1e-13);
+  CHECK(distance(p * s, s * p) < 1e-13);
+}
+
+TEST_CASE("DirectPred: zero latents leave alpha I, and latents that are not finite are refused", "[direct_pred]") {
+  views<> dead(6, 4, 6), bad(6, 4, 7);
+  dead.z1.setZero(), dead.z2.setZero();
+  auto o = selfpred::make_objective<matrix_d>(direct_pred{}, {.alpha = 0.25});
+  step(o, dead);
+  CHECK(o.predictor() == 0.25 * matrix_d::Identity(4, 4));
+  for (double const value : {std::nan(""), std::numeric_limits<double>::infinity()}) {
+    bad.z1(3, 2) = value;
+    CHECK_THROWS_AS(step(o, bad), selfpred::non_finite_error);
+    CHECK(o.step() == 1);
+  }
 }
