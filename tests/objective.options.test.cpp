@@ -199,6 +199,24 @@ TEST_CASE("Two views as ranges are the four-argument step, to the bit", "[object
       });
 }
 
+TEST_CASE("A view that meets no target has no loss: its gradient is zero", "[objective]") {
+  for (int number = 0; number < rules; ++number)
+    for (bool const apart : {false, true})
+      with_rule(number, [&](auto const& rule, double) {
+        INFO("rule " << number << ", per_direction " << apart);
+        objective_options options{.alpha = 0.2};
+        options.per_direction = apart;
+        auto o = make_objective<matrix_d>(rule, options);
+        for (std::uint64_t k = 0; k < 2; ++k) {
+          crowd const c(2, 1, 9, 4, k);  // view 1 would predict target 2
+          auto const r = step(o, c);
+          CHECK(r.gradients[0].isZero(0));
+          matrix_d const q = (c.z[1] * o.predictor(1)).rowwise().normalized(), u = c.t[0].rowwise().normalized();
+          CHECK_THAT(r.loss, WithinRel((q - u).squaredNorm() / 9, 1e-12));
+        }
+      });
+}
+
 TEST_CASE("The order of the views changes rounding alone", "[objective]") {
   for (bool const apart : {false, true}) {
     objective_options options{.alpha = 0.2};

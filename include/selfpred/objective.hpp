@@ -219,6 +219,7 @@ class objective {
       loss = first ? l : loss + l;
       first = false;
     });
+    if (first) axpby(0.0, x, 0.0, g);  // the only target is this view's own
     gemm(weight * a, g, op::none, p, op::transpose, 0.0, *w.gradients[i]);
     if (a != 1) axpby(a, g, 0.0, g);
     return loss;
