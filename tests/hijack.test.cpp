@@ -36,15 +36,21 @@ GREEDY(copy_in);
 GREEDY(copy_out);
 GREEDY(detach);
 GREEDY(dot);
+GREEDY(eigenspace_alignment);
 GREEDY(eigenvalues);
 GREEDY(eigenvectors);
 GREEDY(eigh_power);
+GREEDY(exact_spectral_norm);
+GREEDY(expect_rows);
+GREEDY(expect_square);
 GREEDY(filled);
+GREEDY(finite_values);
 GREEDY(frobenius_norm);
 GREEDY(gemm);
 GREEDY(gemm_symmetric);
 GREEDY(label);
 GREEDY(labelled_value);
+GREEDY(latent_spectrum);
 GREEDY(lerp);
 GREEDY(mirror);
 GREEDY(narrow);
@@ -53,16 +59,22 @@ GREEDY(normalize_rows);
 GREEDY(normalize_rows_adjoint);
 GREEDY(operand);
 GREEDY(overlaps);
+GREEDY(power);
 GREEDY(prediction_loss);
+GREEDY(rank_me);
 GREEDY(reciprocal);
+GREEDY(report);
+GREEDY(resolution);
 GREEDY(row_dots);
 GREEDY(scale);
 GREEDY(scale_rows);
 GREEDY(shape_of);
+GREEDY(singular_values);
 GREEDY(spd_solve);
 GREEDY(spectral_norm);
 GREEDY(sqrt);
 GREEDY(square_root);
+GREEDY(stable_rank);
 GREEDY(stop_gradient);
 GREEDY(storage);
 GREEDY(transposed);
@@ -114,10 +126,30 @@ void run(Rule rule) {
 TEST_CASE("functions beside a tensor's type are never called") {
   run(selfpred::newton_schulz{});
   run(selfpred::direct_copy{});
+  run(selfpred::direct_pred{});
   run(selfpred::linear_regression{.damping = 1e-3});
   auto trainable = selfpred::make_objective<greedy::matrix>(selfpred::trainable_linear{});
   auto const p = latents(4, 4, 0.4);
   CHECK(std::isfinite(trainable.step(z1, z2, selfpred::stop_gradient(t1), selfpred::stop_gradient(t2), p).loss));
+}
+
+TEST_CASE("nor from the diagnostics") {
+  namespace diagnostics = selfpred::diagnostics;
+  selfpred::statistics<greedy::matrix> sums;
+  sums.add(z1, z2);
+  CHECK(diagnostics::rank_me(sums.compute()) > 1);
+  auto const p = latents(4, 4, 0.4);
+  CHECK(diagnostics::report(p).spectral_norm > 0);
+  CHECK(diagnostics::eigenspace_alignment(p, sums.compute().s) > 0);
+  diagnostics::feature_std<greedy::matrix> spread;
+  spread.add(z1);
+  CHECK(spread.value() > 0);
+  diagnostics::hypersphere<greedy::matrix> sphere;
+  sphere.add(z1, z2);
+  CHECK(sphere.uniformity() < 0);
+  diagnostics::lidar<greedy::matrix> told_apart;
+  told_apart.add(z1, z2);
+  CHECK(told_apart.value() > 0);
 }
 
 TEST_CASE("functions beside a model's type are never called, but for parameters and buffers") {
