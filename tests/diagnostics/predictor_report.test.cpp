@@ -130,12 +130,13 @@ TEMPLATE_TEST_CASE("Eigenspace alignment: 1 for functions of S, cosines otherwis
   turn(0, 0) = turn(2, 2) = c, turn(0, 2) = d, turn(2, 0) = -d;
   matrix_d const u = orthogonal(4, 1);
   CHECK_THAT(of(u * turn * u.transpose()), WithinAbs(0.75, tolerance));
-  // Rows: v P. e_0 P = (1, 1, ...) has the cosine 1/sqrt(2), e_1 P = e_1 has 1; columns would have it the other way round.
+  // Rows: e_0 P = (1, 1, 1) has the cosine 1/sqrt(3), e_1 and e_2 stay. Columns would have two of 1/sqrt(2).
   TestType p = TestType::Identity(3, 3), axes = TestType::Zero(3, 3);
-  p(0, 1) = 1, p(2, 2) = 0;
   axes.diagonal() << S(1), S(2), S(3);
-  CHECK_THAT(eigenspace_alignment(p, axes),
-             WithinAbs((1 + std::sqrt(0.5)) / 2, tolerance));  // e_2 P = 0 does not count
+  p(0, 1) = p(0, 2) = 1;
+  CHECK_THAT(eigenspace_alignment(p, axes), WithinAbs((2 + std::sqrt(1.0 / 3)) / 3, tolerance));
+  p(2, 2) = 0;  // e_2 P = 0 does not count
+  CHECK_THAT(eigenspace_alignment(p, axes), WithinAbs((1 + std::sqrt(1.0 / 3)) / 2, tolerance));
   CHECK(of(matrix_d::Zero(4, 4)) == 0);
 }
 
