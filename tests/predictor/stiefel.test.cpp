@@ -102,7 +102,8 @@ TEST_CASE("P is a function of S, symmetric and commuting; null directions count 
   CHECK_THAT(p8.norm() * norm8, WithinRel(p3.norm() * norm3, rounding<double>(9)));
 }
 
-TEMPLATE_TEST_CASE("P(c S) = c P(S), exactly for powers of two", "[stiefel]", by_columns<float>, by_rows<double>) {
+TEMPLATE_TEST_CASE("Stiefel: P(c S) = c P(S), exactly for powers of two", "[stiefel]", by_columns<float>,
+                   by_rows<double>) {
   using S = typename TestType::Scalar;
   TestType const s = covariance(latents(30, 7, 4)).cast<S>(), p = predict(stiefel{}, s);
   for (int const k : {-60, -5, -1, 1, 4, 60}) {

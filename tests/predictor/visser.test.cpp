@@ -121,7 +121,8 @@ TEST_CASE("It converges if and only if eta sqrt(lambda_max) < 1", "[visser]") {
   CHECK_THAT(predict<matrix_d>(visser{4000, 0.99}, matrix_d::Constant(1, 1, 4))(0, 0), WithinRel(2.0, 1e-13));
 }
 
-TEMPLATE_TEST_CASE("Visser: P(c^2 S) = c P(S), exactly for powers of two", "[visser]", by_columns<float>, by_rows<double>) {
+TEMPLATE_TEST_CASE("Visser: P(c^2 S) = c P(S), exactly for powers of two", "[visser]", by_columns<float>,
+                   by_rows<double>) {
   using S = typename TestType::Scalar;
   TestType const s = covariance(latents(30, 7, 4)).cast<S>();
   visser const given{.iterations = 50, .c = 0.5, .eta = 0.25 / std::sqrt(static_cast<double>(s.norm()))};
