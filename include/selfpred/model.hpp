@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // A model is a walk over named tensors. For a type of yours write parameters(model), and buffers(model) if it has any, as
 // free functions beside it; for a type that is not yours specialise model_traits. Tensors, tuples, pairs, ranges and
-// maps are models already, and so is anything that nests them.
+// maps are models already, and so is anything that nests them. A vector, array or span of numbers is one tensor.
 #pragma once
 #include <cstdint>
+#include <selfpred/host/shaped.hpp>
 #include <selfpred/ops.hpp>
 #include <tuple>
 

@@ -11,7 +11,7 @@ function floor_of(header) {
   sub("^selfpred/", "", header)
   if (header ~ "^(version|config|error)\\.hpp$") return 0
   if (header ~ "^(view|concepts|ops)\\.hpp$") return 1
-  if (header ~ "^(host|adapters)/") return header ~ "^host/(array|operations|rows|walk)\\.hpp$" ? 1 : 7
+  if (header ~ "^(host|adapters)/") return header ~ "^host/(array|operations|rows|shaped|walk)\\.hpp$" ? 1 : 7
   if (header ~ "^((model|members|stop_gradient|workspace)|schedule/[^/]+)\\.hpp$") return 2
   if (header == "covariances.hpp") return 2.6
   if (header == "moment_block.hpp") return 2.8
