@@ -73,4 +73,55 @@ void same_as_eigen(Rule rule, Make make, double tolerance = 1e-12) {
   }
 }
 
+/// Every predictor that T admits. The tolerance is for all that two steps give: an element type of float has 24 bits, and
+/// the condition of the covariances here takes two digits of them.
+template <class T, class Make>
+void every_rule_same_as_eigen(Make make, double tolerance = 1e-12) {
+  same_as_eigen<T>(selfpred::newton_schulz{}, make, tolerance);
+  same_as_eigen<T>(selfpred::direct_copy{}, make, tolerance);
+  same_as_eigen<T>(selfpred::trainable_linear{}, make, tolerance);
+  if constexpr (selfpred::matrix_with_solve<T>) {
+    same_as_eigen<T>(selfpred::linear_regression{}, make, tolerance);
+    same_as_eigen<T>(selfpred::linear_regression{.damping = 0.1}, make, tolerance);
+  }
+}
+
+/// Inputs that have no answer are refused with the documented error, and the objective is as before.
+template <class T, class Make>
+void refuses_bad_inputs(Make make) {
+  using selfpred::stop_gradient;
+  auto objective = selfpred::make_objective<T>(selfpred::direct_copy{}, {.alpha = 0.3});
+  auto&& z1 = make(values(24, 0.0), 6, 4);
+  auto&& z2 = make(values(24, 0.5), 6, 4);
+  auto&& t = make(values(24, 1.0), 6, 4);
+  auto&& narrow = make(values(18, 1.0), 6, 3);
+  auto&& few = make(values(20, 1.0), 5, 4);
+  auto&& none = make(values(0, 1.0), 0, 4);
+  auto const same = stop_gradient(t);
+  CHECK_THROWS_AS(objective.step(none, none, stop_gradient(none), stop_gradient(none)), selfpred::shape_error);
+  CHECK_THROWS_AS(objective.step(z1, few, same, same), selfpred::shape_error);
+  CHECK_THROWS_AS(objective.step(z1, z2, stop_gradient(narrow), same), selfpred::shape_error);
+  CHECK_THROWS_AS(objective.step(z1, z2, same, stop_gradient(few)), selfpred::shape_error);
+  if constexpr (!selfpred::operations_t<T>::carries_derivatives) {  // there stop_gradient makes a copy
+    CHECK_THROWS_AS(objective.step(z1, z2, stop_gradient(z1), same), selfpred::alias_error);
+    CHECK_THROWS_AS(objective.step(z1, z2, same, stop_gradient(z1)), selfpred::alias_error);
+  }
+  if constexpr (std::same_as<selfpred::scalar_t<T>, double>) {
+    for (double bad : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+      auto spoilt = values(24, 0.0);
+      spoilt[7] = bad;
+      auto&& z = make(spoilt, 6, 4);
+      CHECK_THROWS_AS(objective.step(z, z2, same, same), selfpred::non_finite_error);
+      CHECK_THROWS_AS(objective.step(z1, z2, stop_gradient(z), same), selfpred::non_finite_error);
+    }
+  }
+  CHECK(objective.step() == 0);
+  CHECK_THROWS_AS(objective.predictor(), selfpred::state_error);
+  objective.step(z1, z2, same, same);
+  CHECK_THROWS_AS(objective.step(narrow, narrow, stop_gradient(make(values(18, 2.0), 6, 3)),
+                                 stop_gradient(make(values(18, 2.0), 6, 3))),
+                  selfpred::shape_error);
+  CHECK(objective.step() == 1);
+}
+
 }  // namespace tenants
