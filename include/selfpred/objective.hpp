@@ -176,24 +176,23 @@ class objective {
     scalar_t<M> loss(0.0);
     double keep = 0;
     w.gradients.clear();
-    detail::each_view(z, [&](std::size_t i, auto const& x) {
+    detail::each_view(z, [&](std::size_t i, auto const& x) {  // live: the loss of AD scalars has derivatives
       M const& p = p_of(i);
       shape const s = shape_of(x);
       if (shape_of(p) != shape(s.cols(), s.cols()))
         throw shape_error(
             detail::complaint(where, "z1", s.text(), std::to_string(shape_of(p).rows()) + " columns as the predictor"));
-      auto const d = stop_gradient(x);
       w.gradients.push_back(&w.tensors.get(dz + i, x, s));
-      scalar_t<M> one = view(i, d.get(), t, p, 1.0, weight, w);
+      scalar_t<M> one = view(i, x, t, p, 1.0, weight, w);
       if constexpr (detail::reads_scalars_freely<M>)
         if (!std::isfinite(one) && options_.loss.kind == loss_kind::normalized) {
           // The loss does not see a scale of q; only z P does not fit. dq is then of the scaled q.
-          double const a = std::min(1.0, detail::power_of_two_scale(dot(d.get(), d.get()), s.size()));
+          double const a = std::min(1.0, detail::power_of_two_scale(dot(x, x), s.size()));
           M& small = w.tensors.get(scaled, x, s);
-          axpby(a, d.get(), 0.0, small);
+          axpby(a, x, 0.0, small);
           if (a < 1) one = view(i, small, t, p, a, weight, w);
         }
-      if (p_gradient) gemm(weight, d.get(), op::transpose, w.tensors.get(dq, x, s), op::none, keep, *p_gradient);
+      if (p_gradient) gemm(weight, x, op::transpose, w.tensors.get(dq, x, s), op::none, keep, *p_gradient);
       keep = 1;
       loss = i == 0 ? one : loss + one;
     });

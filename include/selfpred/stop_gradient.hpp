@@ -33,8 +33,8 @@ concept stopped_tensor = detail::is_stopped<std::remove_cvref_t<T>>;
 template <stopped_tensor T>
 using stopped_value_t = std::remove_cvref_t<decltype(std::declval<T const&>().get())>;
 
-/// stop_gradient(x): an lvalue is viewed, an rvalue is owned, and a tensor that carries a graph (libtorch) is detached.
-/// Stopping twice is stopping once. Cost: none on hosts; no copy, no allocation.
+/// stop_gradient(x): an lvalue is viewed, an rvalue is owned, a tensor that carries a graph (libtorch) is detached, and of
+/// AD scalars the values are taken. Stopping twice is stopping once. Cost: none on hosts; no copy, no allocation.
 struct stop_gradient_fn {
   template <tensor T>
   auto operator()(T&& x) const {
