@@ -1,17 +1,33 @@
 # SPDX-License-Identifier: MIT
-# find_package(selfpred [COMPONENTS eigen torch]): the core alone needs nothing; each component looks for its one library.
+# find_package(selfpred [COMPONENTS eigen torch xtensor]): the core alone needs nothing; each component looks for its own libraries.
 include(${CMAKE_CURRENT_LIST_DIR}/selfpredTargets.cmake)
+
+macro(selfpred_find_eigen) # no version: Eigen 3.4 and 5 refuse each other's requests
+  if(NOT TARGET Eigen3::Eigen)
+    find_package(Eigen3 CONFIG QUIET)
+  endif()
+  if(TARGET Eigen3::Eigen AND NOT (DEFINED Eigen3_VERSION AND Eigen3_VERSION VERSION_LESS 3.4))
+    set(_selfpred_library Eigen3::Eigen)
+  else()
+    set(_selfpred_library)
+  endif()
+endmacro()
 
 foreach(component IN LISTS selfpred_FIND_COMPONENTS)
   set(selfpred_${component}_FOUND FALSE)
   if(component STREQUAL "eigen")
     set(_selfpred_hint "selfpred::eigen needs Eigen 3.4 or later: apt-get install libeigen3-dev")
-    if(NOT TARGET Eigen3::Eigen)
-      find_package(Eigen3 CONFIG QUIET) # no version: Eigen 3.4 and 5 refuse each other's requests
-    endif()
-    if(TARGET Eigen3::Eigen AND NOT (DEFINED Eigen3_VERSION AND Eigen3_VERSION VERSION_LESS 3.4))
-      set(_selfpred_library Eigen3::Eigen)
+    selfpred_find_eigen()
+    if(_selfpred_library)
       set(selfpred_eigen_FOUND TRUE)
+    endif()
+  elseif(component STREQUAL "xtensor")
+    set(_selfpred_hint "selfpred::xtensor needs xtensor, and Eigen 3.4 or later: apt-get install libxtensor-dev xtl-dev libeigen3-dev")
+    find_package(xtensor QUIET)
+    selfpred_find_eigen()
+    if(xtensor_FOUND AND _selfpred_library)
+      list(APPEND _selfpred_library xtensor)
+      set(selfpred_xtensor_FOUND TRUE)
     endif()
   elseif(component STREQUAL "torch")
     set(_selfpred_hint "selfpred::torch needs libtorch: apt-get install libtorch-dev")
@@ -21,7 +37,7 @@ foreach(component IN LISTS selfpred_FIND_COMPONENTS)
       set(selfpred_torch_FOUND TRUE)
     endif()
   else()
-    set(_selfpred_hint "selfpred has no component '${component}'; it has eigen and torch")
+    set(_selfpred_hint "selfpred has no component '${component}'; it has eigen, torch and xtensor")
   endif()
 
   if(selfpred_${component}_FOUND AND NOT TARGET selfpred::${component})

@@ -51,6 +51,18 @@ each() { # <name> <way> [options]: core alone without Eigen, then both
   echo "ok  $name"
 }
 each installed installed -DCMAKE_PREFIX_PATH="$build/prefix" -DVERSION="$(sed -n 's/.*MINOR /0./p' "$source/include/selfpred/version.hpp")"
+if [ -e /usr/include/xtensor ]; then
+  must consumer xtensor_installed installed -DCMAKE_PREFIX_PATH="$build/prefix" -DCOMPONENTS=xtensor
+  must cmake --build xtensor_installed
+  must xtensor_installed/xtensor_user
+  must consumer xtensor_subdirectory subdirectory -DSOURCE="$source" -DSELFPRED_XTENSOR=ON -DCOMPONENTS=xtensor
+  must cmake --build xtensor_subdirectory
+  must xtensor_subdirectory/xtensor_user
+  must_refuse 'libeigen3-dev' consumer xtensor_alone subdirectory -DSOURCE="$source" -DSELFPRED_XTENSOR=ON $no_eigen
+  echo "ok  xtensor, installed and as a subdirectory"
+fi
+must_refuse 'libxtensor-dev' consumer no_xtensor installed -DCMAKE_PREFIX_PATH="$build/prefix" -DCOMPONENTS=xtensor \
+  -DCMAKE_DISABLE_FIND_PACKAGE_xtensor=ON
 mv prefix moved
 each moved installed -DCMAKE_PREFIX_PATH="$build/moved"
 each subdirectory subdirectory -DSOURCE="$source"
