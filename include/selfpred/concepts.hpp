@@ -25,8 +25,7 @@ template <class Ops>
 struct default_operations {
   using defaults = default_operations;
   using scalar_type = double;
-  // true where the elements themselves are AD scalars; Ops::drop_derivatives(x, y) then copies values alone
-  static constexpr bool carries_derivatives = false;
+  static constexpr bool carries_derivatives = false;  // AD scalars; drop_derivatives(x, y) then takes their values
   template <class C>
   static bool averageable(C const&) {
     return true;
@@ -68,7 +67,7 @@ struct shows_memory {
   using way = shows_memory;
   /// The owner in which results and workspaces are made; inherited, it is the owner that the shown tensor names.
   static auto filled(auto const& like, shape const& s, double v);
-  static decltype(auto) detach(auto const& x);
+  static auto const& detach(auto const& x) { return x; }  // by reference: there is no gradient to leave behind
 };
 
 /// Way 2: the operations themselves, as static members of the specialisation (list in docs/concepts.md).
@@ -76,7 +75,7 @@ template <class T>
 struct does_operations : default_operations<tensor_traits<T>> {
   using way = does_operations;
   using operations = tensor_traits<T>;
-  static decltype(auto) detach(T const& x);
+  static T const& detach(T const& x) { return x; }
 };
 
 namespace detail {
@@ -237,30 +236,8 @@ concept writable = tensor<T> && !std::is_const_v<std::remove_reference_t<detail:
                    (std::same_as<std::remove_cvref_t<detail::operand_t<T>>, detail::write_t<T>> ||
                     std::convertible_to<detail::operand_t<T>, detail::write_t<T>>);
 
-namespace detail {
-
-// x itself, by reference, where there is no gradient to leave behind; its values in a new owner where elements carry one
-template <class T>
-decltype(auto) without_derivatives(T const& x) {
-  using operations = operations_t<T const>;
-  if constexpr (requires { requires operations::carries_derivatives; }) {
-    auto values = tensor_traits<T>::filled(x, operations::shape(operand(x)), 0.0);
-    decltype(auto) y = operand(values);
-    operations::drop_derivatives(operand(x), y);
-    return values;
-  } else
-    return (x);
-}
-
-}  // namespace detail
-
 auto shows_memory::filled(auto const& like, shape const& s, double v) {
   return operations_t<decltype(like)>::filled(detail::operand(like), s, v);
-}
-decltype(auto) shows_memory::detach(auto const& x) { return detail::without_derivatives(x); }
-template <class T>
-decltype(auto) does_operations<T>::detach(T const& x) {
-  return detail::without_derivatives(x);
 }
 
 }  // namespace selfpred

@@ -40,7 +40,12 @@ struct stop_gradient_fn {
   auto operator()(T&& x) const {
     using traits = tensor_traits<detail::bare<T>>;
     using detached = decltype(traits::detach(std::as_const(x)));
-    if constexpr (!std::is_reference_v<detached>)
+    if constexpr (requires { requires operations_t<T>::carries_derivatives; }) {
+      auto values = filled(x, shape_of(x));
+      decltype(auto) y = detail::operand(values);
+      operations_t<T>::drop_derivatives(detail::operand(std::as_const(x)), y);
+      return stopped<owner_t<T>>(std::move(values));
+    } else if constexpr (!std::is_reference_v<detached>)
       return stopped<detached>(traits::detach(std::as_const(x)));
     else if constexpr (std::is_lvalue_reference_v<T>)
       return stopped<detail::bare<T> const&>(x);

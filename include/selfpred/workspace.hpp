@@ -32,6 +32,11 @@ class workspace {
  public:
   static constexpr std::size_t shapes_kept = 4;
 
+  // Movable alone, and said so: a vector of what holds a workspace would otherwise ask for a copy where moving M may throw.
+  workspace() = default;
+  workspace(workspace&&) = default;
+  workspace& operator=(workspace&&) = default;
+
   /// The slot's tensor of this shape, made with the value v on first use; later its values are what the last user left.
   template <tensor L>
   M& get(std::size_t slot, L const& like, shape const& s, double v = 0) {

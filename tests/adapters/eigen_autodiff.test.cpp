@@ -19,8 +19,8 @@ template <class S>
 using plain = Eigen::Matrix<S, Eigen::Dynamic, Eigen::Dynamic>;
 using fixed = Eigen::Matrix<Eigen::AutoDiffScalar<Eigen::Vector3d>, Eigen::Dynamic, Eigen::Dynamic>;
 
-static_assert(sp::matrix_with_solve<latents<double>> && sp::matrix_with_row_scaling<latents<float>> &&
-              sp::matrix<fixed>);
+static_assert(sp::matrix_with_solve<latents<double>> && sp::matrix_with_eigh<latents<double>> &&
+              sp::matrix_with_row_scaling<latents<float>> && sp::matrix<fixed>);
 static_assert(std::same_as<sp::owner_t<latents<double>>, latents<double>>);
 static_assert(std::derived_from<sp::scalar_t<latents<double>>, active<double>>, "a loss is an AD scalar");
 static_assert(!sp::compatible<latents<double>, Eigen::MatrixXd>);

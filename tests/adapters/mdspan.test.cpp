@@ -108,8 +108,8 @@ TEST_CASE("mdspan: every predictor gives Eigen's numbers") {
   kept<float> f;
   kept<double> d;
   tenants::every_rule_same_as_eigen<plain>([&](auto const&... a) { return f.with_gaps<plain>(a...); }, 1e-5);
-  tenants::every_rule_same_as_eigen<plain>([&](auto const&... a) { return f.by_columns<plain>(a...); }, 1e-5);
-  tenants::every_rule_same_as_eigen<handle>([&](auto const&... a) { return d.with_gaps<handle>(a...); });
+  tenants::form_same_as_eigen<plain>([&](auto const&... a) { return f.by_columns<plain>(a...); }, 1e-5);
+  tenants::form_same_as_eigen<handle>([&](auto const&... a) { return d.with_gaps<handle>(a...); });
   tenants::every_rule_same_as_eigen<handle>([&](auto const&... a) { return d.by_columns<handle>(a...); });
 }
 
@@ -158,9 +158,9 @@ TEST_CASE("mdspan: " SELFPRED_TEST_MDSPAN " obeys every law, and every predictor
   kept<float> kf;
   kept<double> kd;
   auto const ints = [](sp::index n) { return static_cast<int>(n); };
-  tenants::every_rule_same_as_eigen<span2<float>>(
+  tenants::form_same_as_eigen<span2<float>>(
       [&](auto const& v, sp::index r, sp::index c) { return span2<float>(kf.copy(v), ints(r), ints(c)); }, 1e-5);
-  tenants::every_rule_same_as_eigen<span2<double const>>(
+  tenants::form_same_as_eigen<span2<double const>>(
       [&](auto const& v, sp::index r, sp::index c) { return span2<double const>(kd.copy(v), ints(r), ints(c)); });
   using strided = span2<double, md::layout_stride>;
   tenants::every_rule_same_as_eigen<strided>([&](auto const& v, sp::index r, sp::index c) {  // columns, one row apart

@@ -77,11 +77,7 @@ TEST_CASE("at::Tensor obeys every law") {
 
 TEST_CASE("every predictor gives Eigen's numbers on at::Tensor") {
   auto const run = [](auto make_one, double tolerance) {
-    tenants::same_as_eigen<Tensor>(selfpred::newton_schulz{}, make_one, tolerance);
-    tenants::same_as_eigen<Tensor>(selfpred::linear_regression{}, make_one, tolerance);
-    tenants::same_as_eigen<Tensor>(selfpred::linear_regression{.damping = 0.1}, make_one, tolerance);
-    tenants::same_as_eigen<Tensor>(selfpred::direct_copy{}, make_one, tolerance);
-    tenants::same_as_eigen<Tensor>(selfpred::trainable_linear{}, make_one, tolerance);
+    tenants::every_rule_same_as_eigen<Tensor>(make_one, tolerance);
   };
   SECTION("double") {
     run([](auto const&... a) { return make(a...); }, 1e-12);

@@ -38,9 +38,7 @@ TEST_CASE("a device-shaped owner and its view obey every law") {
 }
 
 TEST_CASE("every predictor that a device-shaped pair admits gives Eigen's numbers") {
-  tenants::same_as_eigen<owner>(selfpred::newton_schulz{}, upload);
-  tenants::same_as_eigen<owner>(selfpred::direct_copy{}, upload);
-  tenants::same_as_eigen<owner>(selfpred::trainable_linear{}, upload);
+  tenants::every_rule_same_as_eigen<owner>(upload);
 
   std::deque<owner> kept;
   tenants::same_as_eigen<const_view>(selfpred::newton_schulz{}, [&](auto const&... a) {

@@ -29,11 +29,7 @@ TEST_CASE("a class that shows its memory obeys every law") {
 }
 
 TEST_CASE("every predictor gives Eigen's numbers on a class that shows its memory") {
-  tenants::same_as_eigen<shop::matrix>(selfpred::newton_schulz{}, make);
-  tenants::same_as_eigen<shop::matrix>(selfpred::linear_regression{}, make);
-  tenants::same_as_eigen<shop::matrix>(selfpred::linear_regression{.damping = 0.1}, make);
-  tenants::same_as_eigen<shop::matrix>(selfpred::direct_copy{}, make);
-  tenants::same_as_eigen<shop::matrix>(selfpred::trainable_linear{}, make);
+  tenants::every_rule_same_as_eigen<shop::matrix>(make);
 }
 
 TEST_CASE("an EMA target of a stranger's matrix") {

@@ -29,12 +29,19 @@ inline double distance(std::vector<double> const& x, std::vector<double> const& 
   return std::sqrt(difference) / std::sqrt(norm);
 }
 
+template <class Rule>
+std::string rule_name() {
+  return __PRETTY_FUNCTION__;
+}
+
+inline selfpred::objective_options const usual{.alpha = 0.3, .predictor_momentum = 0.9};
+
 /// All that two steps give, by name. make(values, rows, columns) makes anything compatible with T.
 template <class T, class Rule, class Make>
-std::map<std::string, std::vector<double>> outcome(Rule rule, Make make) {
+std::map<std::string, std::vector<double>> outcome(Rule rule, Make make, selfpred::objective_options const& options) {
   std::map<std::string, std::vector<double>> all;
   index const f = 8;
-  auto objective = selfpred::make_objective<T>(rule, {.alpha = 0.3, .predictor_momentum = 0.9});
+  auto objective = selfpred::make_objective<T>(rule, options);
   for (index rows : {32, 21}) {  // the last batch of an epoch is short
     auto const at = " of " + std::to_string(rows) + " rows";
     auto&& z1 = make(values(rows * f, 0.0), rows, f);
@@ -60,15 +67,18 @@ std::map<std::string, std::vector<double>> outcome(Rule rule, Make make) {
 }
 
 template <class T, class Rule, class Make>
-void same_as_eigen(Rule rule, Make make, double tolerance = 1e-12) {
-  auto const got = outcome<T>(rule, make);
-  auto const expected = outcome<Eigen::MatrixXd>(rule, [](auto const& v, index rows, index cols) {
-    Eigen::MatrixXd m(rows, cols);
-    selfpred::copy_in(v, m);
-    return m;
-  });
+void same_as_eigen(Rule rule, Make make, double tolerance = 1e-12, selfpred::objective_options const& options = usual) {
+  auto const got = outcome<T>(rule, make, options);
+  auto const expected = outcome<Eigen::MatrixXd>(
+      rule,
+      [](auto const& v, index rows, index cols) {
+        Eigen::MatrixXd m(rows, cols);
+        selfpred::copy_in(v, m);
+        return m;
+      },
+      options);
   for (auto const& [name, numbers] : expected) {
-    INFO(name);
+    INFO(rule_name<Rule>() + ": " + name);
     CHECK(distance(got.at(name), numbers) < tolerance);
   }
 }
@@ -77,13 +87,38 @@ void same_as_eigen(Rule rule, Make make, double tolerance = 1e-12) {
 /// the condition of the covariances here takes two digits of them.
 template <class T, class Make>
 void every_rule_same_as_eigen(Make make, double tolerance = 1e-12) {
-  same_as_eigen<T>(selfpred::newton_schulz{}, make, tolerance);
-  same_as_eigen<T>(selfpred::direct_copy{}, make, tolerance);
-  same_as_eigen<T>(selfpred::trainable_linear{}, make, tolerance);
-  if constexpr (selfpred::matrix_with_solve<T>) {
-    same_as_eigen<T>(selfpred::linear_regression{}, make, tolerance);
-    same_as_eigen<T>(selfpred::linear_regression{.damping = 0.1}, make, tolerance);
+  using M = selfpred::owner_t<T>;
+  auto const same = [&](auto rule, selfpred::objective_options const& options = usual) {
+    same_as_eigen<T>(rule, make, tolerance, options);
+  };
+  same(selfpred::neumann{});
+  same(selfpred::neumann{.scale = selfpred::neumann_scale::spectral, .normalise_rows = false});
+  same(selfpred::visser{});
+  same(selfpred::newton_schulz{});
+  same(selfpred::newton_schulz{.iterations = 7, .stages = 2});
+  same(selfpred::stiefel{});
+  same(selfpred::direct_copy{});
+  if constexpr (selfpred::matrix_with_solve<M>) {
+    same(selfpred::linear_regression{});
+    same(selfpred::linear_regression{.damping = 0.1});
   }
+  if constexpr (selfpred::matrix_with_eigh<M>) {
+    same(selfpred::direct_pred{});
+    same(selfpred::direct_pred::published());
+  }
+  same(selfpred::trainable_linear{});
+  auto other = usual;  // means of rows, averages of S and X, a norm of P
+  other.centred = true, other.statistics_momentum = 0.5, other.rescale = selfpred::rescaling::spectral;
+  same(selfpred::neumann{.normalise_rows = false}, other);
+  other.per_direction = true, other.rescale = selfpred::rescaling::frobenius;
+  other.loss.kind = selfpred::loss_kind::squared;
+  same(selfpred::newton_schulz{}, other);
+}
+/// For further forms of a tenant, whose rules run on the same owner: one rule of S alone and one of S and X.
+template <class T, class Make>
+void form_same_as_eigen(Make make, double tolerance = 1e-12) {
+  same_as_eigen<T>(selfpred::newton_schulz{}, make, tolerance);
+  same_as_eigen<T>(selfpred::neumann{}, make, tolerance);
 }
 
 /// Inputs that have no answer are refused with the documented error, and the objective is as before.

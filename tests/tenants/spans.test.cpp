@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Elements that know no shape: vectors, spans and pointers under shaped(...), and Eigen's own forms beside them.
+// Elements that know no shape: vectors, spans and pointers under shaped(...).
 #include <deque>
 #include <selfpred/host/eigh.hpp>
 #include <selfpred/testing/conformance.hpp>
 
-#include "support/latents.hpp"
 #include "tenants/same_as_eigen.hpp"
 
 namespace sp = selfpred;
@@ -28,15 +27,6 @@ struct kept {
     return sp::shaped(keep(v).data(), rows, cols);
   }
 };
-/// A form of support/latents.hpp, kept alive.
-template <class Form>
-auto in_form() {
-  return [forms = std::make_shared<std::deque<Form>>()](std::vector<double> const& v, sp::index rows,
-                                                        sp::index cols) -> decltype(auto) {
-    return forms->emplace_back(Eigen::Map<selfpred_tests::by_rows<double> const>(v.data(), rows, cols)).get();
-  };
-}
-
 }  // namespace
 
 TEST_CASE("a shaped vector obeys every law") {
@@ -61,29 +51,13 @@ TEMPLATE_TEST_CASE("every predictor gives Eigen's numbers on shaped vectors", ""
   double const tolerance = sizeof(TestType) == 4 ? 1e-5 : 1e-12;
   kept<TestType> k;
   tenants::every_rule_same_as_eigen<T>([&](auto const&... a) { return k.by_rows(a...); }, tolerance);
-  tenants::every_rule_same_as_eigen<T>([&](auto const&... a) { return k.by_columns(a...); }, tolerance);
-  tenants::every_rule_same_as_eigen<sp::matrix_view<TestType const>>([&](auto const&... a) { return k.pointer(a...); },
-                                                                     tolerance);
+  tenants::form_same_as_eigen<T>([&](auto const&... a) { return k.by_columns(a...); }, tolerance);
+  tenants::form_same_as_eigen<T>([&](auto const&... a) { return k.pointer(a...); }, tolerance);
 }
 
-TEMPLATE_TEST_CASE("every predictor gives the same numbers on every form of Eigen's", "", float, double) {
-  using S = TestType;
-  using namespace selfpred_tests;
-  double const tolerance = sizeof(S) == 4 ? 1e-5 : 1e-12;
-  tenants::every_rule_same_as_eigen<by_columns<S>>(in_form<owned<by_columns<S>>>(), tolerance);
-  tenants::every_rule_same_as_eigen<by_rows<S>>(in_form<owned<by_rows<S>>>(), tolerance);
-  tenants::every_rule_same_as_eigen<by_columns<S>>(in_form<owned<Eigen::Array<S, -1, -1>>>(), tolerance);
-  tenants::every_rule_same_as_eigen<typename mapped<S>::tensor>(in_form<mapped<S>>(), tolerance);
-  tenants::every_rule_same_as_eigen<by_columns<S>>(in_form<blocked<S>>(), tolerance);
-  tenants::every_rule_same_as_eigen<sp::host_array<S>>(in_form<in_array<S>>(), tolerance);
-  tenants::every_rule_same_as_eigen<by_rows<S>>(in_form<with_gaps<S>>(), tolerance);
-}
-
-TEST_CASE("bad inputs are refused, whatever holds them") {
+TEST_CASE("bad inputs are refused on shaped vectors") {
   kept<float> f;
   kept<double> d;
   tenants::refuses_bad_inputs<sp::host_array<float>>([&](auto const&... a) { return f.by_rows(a...); });
   tenants::refuses_bad_inputs<sp::host_array<double>>([&](auto const&... a) { return d.by_columns(a...); });
-  tenants::refuses_bad_inputs<Eigen::MatrixXf>(in_form<selfpred_tests::owned<Eigen::MatrixXf>>());
-  tenants::refuses_bad_inputs<Eigen::MatrixXd>(in_form<selfpred_tests::with_gaps<double>>());
 }

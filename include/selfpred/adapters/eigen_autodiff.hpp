@@ -9,7 +9,7 @@
 // stop_gradient takes the values, so statistics, P and targets are constants; the loss is the same code as for numbers,
 // run on AD scalars. gradient1 and gradient2 hold dL/dZ as values, as ever. Plain targets are cast: t.cast<active>().eval().
 // For tests and small models: products are plain loops, and forward mode costs a pass for every derivative. Scale of
-// latents is not adapted, and a NaN is not refused, as on a device.
+// latents is not adapted, and a NaN is not refused, as on a device. DirectPred needs <selfpred/host/eigh.hpp> as well.
 #pragma once
 #include <selfpred/adapters/eigen.hpp>
 #include <unsupported/Eigen/AutoDiff>
@@ -141,10 +141,24 @@ struct host_operations<Eigen::AutoDiffScalar<D>> : default_operations<host_opera
   }
   static scalar_type spd_solve(out2 x, out2 y) {
     auto a = numbers(x), b = numbers(y);
-    double const pivot =
-        host_operations<real>::spd_solve(view_dense(a.values.data(), a.extent), view_dense(b.values.data(), b.extent));
-    each(strided<real const>(view_dense(b.values.data(), b.extent)), out(y), [](real u, S& v) { v = S(u); });
+    double const pivot = host_operations<real>::spd_solve(view(a), view(b));
+    constants(b, y);
     return pivot;
+  }
+  static scalar_type eigh_power(in2 x, double power, out2 y) {
+    auto a = numbers(x), b = numbers(y);
+    double const largest = host_operations<real>::eigh_power(view(a), power, view(b));
+    constants(b, y);
+    return largest;
+  }
+  static void eigenvalues(in2 x, std::span<double> ascending) {
+    auto a = numbers(x);
+    host_operations<real>::eigenvalues(view(a), ascending);
+  }
+  static void eigenvectors(in2 x, std::span<double> ascending, out2 v) {
+    auto a = numbers(x), b = numbers(v);
+    host_operations<real>::eigenvectors(view(a), ascending, view(b));
+    constants(b, v);
   }
 
  private:
@@ -156,10 +170,14 @@ struct host_operations<Eigen::AutoDiffScalar<D>> : default_operations<host_opera
       for (index i = 0; i < n; ++i) f(u[i * su], v[i * sv]);
     });
   }
+  static auto view(host_array<real>& x) { return view_dense(x.values.data(), x.extent); }
   static host_array<real> numbers(in const& x) {
     host_array<real> y(x.shape());
-    each(x, view_dense(y.values.data(), y.extent), [](S const& u, real& v) { v = u.value(); });
+    each(x, view(y), [](S const& u, real& v) { v = u.value(); });
     return y;
+  }
+  static void constants(host_array<real>& x, out const& y) {
+    each(view(x), y, [](real u, S& v) { v = S(u); });
   }
   static scalar_type row_dot(in2 x, in2 y, index i) {
     scalar_type sum;
