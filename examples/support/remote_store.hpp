@@ -128,7 +128,7 @@ class tensor {
   }
   static std::vector<double> row_scales(double floor, tensor const& x) {
     auto s = row_dots(x, x);
-    for (double& v : s) v = 1 / std::sqrt(v < floor ? floor : v);
+    for (double& v : s) v = v < floor ? 1 / std::sqrt(floor) : v == 0 ? 0 : 1 / std::sqrt(v);
     return s;
   }
   std::size_t extent(std::size_t d) const { return static_cast<std::size_t>(extents().at(d)); }

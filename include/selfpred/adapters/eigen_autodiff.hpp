@@ -17,42 +17,49 @@
 namespace selfpred {
 namespace autodiff {  // its own, for selfpred::value and selfpred::reciprocal are objects
 
-/// A coefficient or a loss among AD scalars: an AutoDiffScalar whose arithmetic is rounded to a number at once. Eigen's
-/// own operators return expressions, and nested ones meet derivatives of sizes 0 and n; they also resize their operands.
+/// A coefficient or a loss among AD scalars with derivatives of type D: an AutoDiffScalar of doubles, as on hosts it is a
+/// double, whose arithmetic is rounded to a number at once. Eigen's own operators return expressions, and nested ones meet
+/// derivatives of sizes 0 and n; they also resize their operands.
 template <class D>
-struct scalar : Eigen::AutoDiffScalar<D> {
-  using plain = Eigen::AutoDiffScalar<D>;
-  using real = typename D::Scalar;
+struct scalar
+    : Eigen::AutoDiffScalar<std::remove_cvref_t<decltype(std::declval<D&>().template cast<double>().eval())>> {
+  using number =
+      Eigen::AutoDiffScalar<std::remove_cvref_t<decltype(std::declval<D&>().template cast<double>().eval())>>;
 
-  scalar() : plain(real(0)) {}
-  scalar(double v) : plain(static_cast<real>(v)) {}
-  scalar(plain const& x) : plain(x) {}
+  scalar(double v = 0) : number(v) {}
+  template <class E>
+  scalar(Eigen::AutoDiffScalar<E> const& x) : scalar() {
+    add(static_cast<double>(x.value()), 1, x);
+  }
 
   /// this <- this + (dv, a dx): the chain rule, one operand at a time. No derivatives are zeros.
-  scalar& add(double dv, double a, plain const& x) {
-    this->value() += static_cast<real>(dv);
+  template <class E>
+  scalar& add(double dv, double a, Eigen::AutoDiffScalar<E> const& x) {
+    this->value() += dv;
     if (x.derivatives().size() == 0 || a == 0) return *this;
     if (this->derivatives().size() == 0)
-      this->derivatives() = static_cast<real>(a) * x.derivatives();
+      this->derivatives() = a * x.derivatives().template cast<double>();
     else
-      this->derivatives() += static_cast<real>(a) * x.derivatives();
+      this->derivatives() += a * x.derivatives().template cast<double>();
     return *this;
   }
-  scalar& add_product(plain const& x, plain const& y) {
-    return add(x.value() * y.value(), y.value(), x).add(0, x.value(), y);
+  template <class E>
+  scalar& add_product(Eigen::AutoDiffScalar<E> const& x, Eigen::AutoDiffScalar<E> const& y) {
+    double const u = static_cast<double>(x.value()), v = static_cast<double>(y.value());
+    return add(u * v, v, x).add(0, u, y);
   }
   friend scalar operator+(scalar x, scalar const& y) { return x.add(y.value(), 1, y); }
   friend scalar operator-(scalar x, scalar const& y) { return x.add(-y.value(), -1, y); }
   friend scalar operator*(scalar const& x, scalar const& y) { return scalar().add_product(x, y); }
   friend scalar sqrt(scalar const& x) {
-    double const r = std::sqrt(static_cast<double>(x.value()));
+    double const r = std::sqrt(x.value());
     return scalar().add(r, r > 0 ? 0.5 / r : 0, x);
   }
   friend scalar reciprocal(scalar const& x) {
-    double const r = x.value() > 0 ? 1 / static_cast<double>(x.value()) : 0;
+    double const r = x.value() > 0 ? 1 / x.value() : 0;
     return scalar().add(r, -r * r, x);
   }
-  friend double value(scalar const& x) { return static_cast<double>(static_cast<plain const&>(x).value()); }
+  friend double value(scalar const& x) { return static_cast<number const&>(x).value(); }
 };
 
 }  // namespace autodiff
@@ -85,10 +92,11 @@ struct host_operations<Eigen::AutoDiffScalar<D>> : default_operations<host_opera
     each(x, y, [](S const& u, S& v) { v = u; });
   }
   static void axpby(scalar_type const& a, in const& x, scalar_type const& b, out const& y) {
-    each(x, y, [&](S const& u, S& v) { v = b.value() == 0 ? a * number(u) : a * number(u) + b * number(v); });
+    each(x, y, [&](S const& u, S& v) { v = stored(b.value() == 0 ? a * number(u) : a * number(u) + b * number(v)); });
   }
   static void lerp(scalar_type const& w, in const& x, out const& y) {
-    each(x, y, [&](S const& u, S& v) { v = w.value() == 1 ? number(u) : number(v) + w * (number(u) - number(v)); });
+    each(x, y,
+         [&](S const& u, S& v) { v = stored(w.value() == 1 ? number(u) : number(v) + w * (number(u) - number(v))); });
   }
   static scalar_type dot(in const& x, in const& y) {
     scalar_type sum;
@@ -112,17 +120,17 @@ struct host_operations<Eigen::AutoDiffScalar<D>> : default_operations<host_opera
       for (index j = 0; j < z.cols(); ++j) {
         scalar_type sum;
         for (index k = 0; k < x.cols(); ++k) sum.add_product(x(i, k), y(k, j));
-        z(i, j) = b.value() == 0 ? a * sum : a * sum + b * number(z(i, j));
+        z(i, j) = stored(b.value() == 0 ? a * sum : a * sum + b * number(z(i, j)));
       }
   }
   static void add_diagonal(scalar_type const& a, out2 x) {
-    for (index i = 0; i < std::min(x.rows(), x.cols()); ++i) x(i, i) = a + number(x(i, i));
+    for (index i = 0; i < std::min(x.rows(), x.cols()); ++i) x(i, i) = stored(a + number(x(i, i)));
   }
   static void normalize_rows(double epsilon, in2 x, out2 y) {
     expect("normalize_rows", "y", y, x.shape());
     for (index i = 0; i < x.rows(); ++i) {
       scalar_type const scale = inverse_norm(epsilon, row_dot(x, x, i));
-      for (index j = 0; j < x.cols(); ++j) y(i, j) = scale * number(x(i, j));
+      for (index j = 0; j < x.cols(); ++j) y(i, j) = stored(scale * number(x(i, j)));
     }
   }
   static void normalize_rows_adjoint(double epsilon, in2 x, out2 g) {
@@ -131,13 +139,13 @@ struct host_operations<Eigen::AutoDiffScalar<D>> : default_operations<host_opera
       scalar_type const square = row_dot(x, x, i), scale = inverse_norm(epsilon, square);
       bool const floored = square.value() < epsilon || square.value() == 0;
       scalar_type const along = floored ? scalar_type() : row_dot(x, g, i) * reciprocal(square);
-      for (index j = 0; j < x.cols(); ++j) g(i, j) = scale * (number(g(i, j)) - along * number(x(i, j)));
+      for (index j = 0; j < x.cols(); ++j) g(i, j) = stored(scale * (number(g(i, j)) - along * number(x(i, j))));
     }
   }
   static void scale_rows(in2 w, in2 x, out2 y) {
     expect("scale_rows", "y", y, x.shape()), expect("scale_rows", "the column of weights", w, {x.rows(), 1});
     for (index i = 0; i < x.rows(); ++i)
-      for (index j = 0; j < x.cols(); ++j) y(i, j) = number(w(i, 0)) * number(x(i, j));
+      for (index j = 0; j < x.cols(); ++j) y(i, j) = stored(number(w(i, 0)) * number(x(i, j)));
   }
   static scalar_type spd_solve(out2 x, out2 y) {
     auto a = numbers(x), b = numbers(y);
@@ -164,6 +172,9 @@ struct host_operations<Eigen::AutoDiffScalar<D>> : default_operations<host_opera
  private:
   static S constant(double v) { return S(static_cast<real>(v)); }
   static scalar_type number(S const& x) { return scalar_type(x); }
+  static S stored(scalar_type const& x) {
+    return S(static_cast<real>(x.value()), x.derivatives().template cast<real>());
+  }
   template <class A, class B, class F>
   static void each(strided<A> const& x, strided<B> const& y, F f) {
     detail::walk(x, y, [&](index n, A* u, index su, B* v, index sv) {
