@@ -34,7 +34,8 @@ static_assert(full<MatrixXf&> && full<MatrixXf const&> && full<MatrixXf const> &
 static_assert(!sp::tensor<decltype(MatrixXf{} * MatrixXf{})> && !sp::tensor<decltype(MatrixXf{} + MatrixXf{})>);
 static_assert(!sp::tensor<decltype(MatrixXf{}.cwiseAbs())> && !sp::tensor<Eigen::DiagonalMatrix<float, 3>>);
 static_assert(!sp::tensor<Eigen::SparseMatrix<float>> && !sp::tensor<decltype(MatrixXf::Identity(2, 2))>);
-static_assert(!sp::tensor<int> && !sp::tensor<double> && !sp::tensor<void*> && !sp::tensor<std::vector<float>>);
+static_assert(!sp::tensor<int> && !sp::tensor<double> && !sp::tensor<void*> && !sp::tensor<std::vector<MatrixXf>>);
+static_assert(sp::tensor<std::vector<float>> && !sp::matrix<std::vector<float>>);  // numbers in a row, of rank 1
 static_assert(!sp::tensor<float[3]> && !sp::tensor<std::optional<MatrixXf>>);
 
 // A known rank other than 2 is a tensor and no matrix; an unknown one is checked when it is used.
