@@ -11,6 +11,7 @@ function floor_of(header) {
   sub("^selfpred/", "", header)
   if (header ~ "^(version|config|error)\\.hpp$") return 0
   if (header ~ "^(view|concepts|ops)\\.hpp$") return 1
+  if (header ~ "^checkpoint/") return 7
   if (header ~ "^(host|adapters)/") return header ~ "^host/(array|operations|rows|walk)\\.hpp$" ? 1 : 7
   if (header ~ "^((model|members|stop_gradient|workspace)|schedule/[^/]+)\\.hpp$") return 2
   if (header ~ "^testing/[^/]+\\.hpp$") return 2.5  # for the tests of users: may use floor 2, nobody stands on it
