@@ -178,6 +178,12 @@ void save_checkpoint(std::filesystem::path const& path, named<T> const&... parts
   detail::write_leaves(path, list);
 }
 
+/// The parts as a tuple, made in one place and used in two.
+template <class... T>
+void save_checkpoint(std::filesystem::path const& path, std::tuple<named<T>...> const& parts) {
+  std::apply([&](auto const&... p) { selfpred::save_checkpoint(path, p...); }, parts);
+}
+
 /// load_checkpoint("run.safetensors", the same parts): state comes back bit for bit; a run goes on as if it had not stopped.
 /// Parts of the file that are not asked for are left alone.
 ///
@@ -193,6 +199,16 @@ void load_checkpoint(std::filesystem::path const& path, resume_options const& op
 template <class... T>
 void load_checkpoint(std::filesystem::path const& path, named<T> const&... parts) {
   selfpred::load_checkpoint(path, resume_options{}, parts...);
+}
+
+template <class... T>
+void load_checkpoint(std::filesystem::path const& path, resume_options const& options,
+                     std::tuple<named<T>...> const& parts) {
+  std::apply([&](auto const&... p) { selfpred::load_checkpoint(path, options, p...); }, parts);
+}
+template <class... T>
+void load_checkpoint(std::filesystem::path const& path, std::tuple<named<T>...> const& parts) {
+  selfpred::load_checkpoint(path, resume_options{}, parts);
 }
 
 /// A model alone, its tensors under their own paths: what Python's safetensors.torch.load_file gives as a state_dict.

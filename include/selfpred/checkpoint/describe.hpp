@@ -16,10 +16,10 @@ template <class T>
 std::string type_name() {
   std::string_view s = __PRETTY_FUNCTION__;
   s = s.substr(s.find("T = ") + 4);
+  if (s.starts_with("(lambda")) return "lambda";  // clang
   s = s.substr(0, s.find_first_of(";]<"));
-  if (s.find("lambda") != s.npos || s.empty() || s.front() == '(') return "lambda";
-  auto const colon = s.rfind(':');
-  return std::string(colon == s.npos ? s : s.substr(colon + 1));
+  s = s.substr(s.rfind(':') + 1);
+  return s.empty() ? "lambda" : std::string(s);  // gcc: f()::<lambda(int)>
 }
 
 // The text from which the very same double is read.
@@ -60,6 +60,7 @@ nlohmann::ordered_json describe(T const& x) {
     SELFPRED_DESCRIBE(rescale)
     SELFPRED_DESCRIBE(loss)
     SELFPRED_DESCRIBE(kind)
+    SELFPRED_DESCRIBE(rows)
     SELFPRED_DESCRIBE(directions)
     SELFPRED_DESCRIBE(centred)
     SELFPRED_DESCRIBE(statistics_momentum)
