@@ -59,6 +59,6 @@ for name, (dtype, shape) in TYPES.items():
     if name == "bf16":
         continue  # numpy has none
     np.save(folder / f"theirs_{name}_c.npy", x)
-    np.save(folder / f"theirs_{name}_fortran.npy", np.asfortranarray(x))
+    np.save(folder / f"theirs_{name}_fortran.npy", np.array(x, order="F"))
 print(f"safetensors {safetensors.__version__}, numpy {np.__version__}, ml_dtypes "
       f"{ml_dtypes.__version__ if BF16 else 'missing'}: every file of ours opens")
