@@ -3,8 +3,12 @@
 // need a library of their own: add <selfpred/adapters/eigen.hpp> or another.
 #pragma once
 #include <selfpred/ema.hpp>
+#include <selfpred/fused_update.hpp>
 #include <selfpred/members.hpp>
 #include <selfpred/objective.hpp>
+#include <selfpred/optimizer/adamw.hpp>
+#include <selfpred/optimizer/lars.hpp>
+#include <selfpred/optimizer/sgd.hpp>
 #include <selfpred/predictor/direct_copy.hpp>
 #include <selfpred/predictor/linear_regression.hpp>
 #include <selfpred/predictor/newton_schulz.hpp>

@@ -14,9 +14,10 @@ function floor_of(header) {
   if (header ~ "^checkpoint/") return 7
   if (header ~ "^(host|adapters)/") return header ~ "^host/(array|operations|rows|walk)\\.hpp$" ? 1 : 7
   if (header ~ "^((model|members|stop_gradient|workspace)|schedule/[^/]+)\\.hpp$") return 2
+  if (header ~ "^optimizer/[^/]+\\.hpp$") return 2
   if (header ~ "^testing/[^/]+\\.hpp$") return 2.5  # for the tests of users: may use floor 2, nobody stands on it
   if (header ~ "^((ema|statistics)|linalg/[^/]+)\\.hpp$") return 3
-  if (header ~ "^(loss|predictor/[^/]+|diagnostics/[^/]+)\\.hpp$") return 4
+  if (header ~ "^(loss|predictor/[^/]+|diagnostics/[^/]+|fused_update)\\.hpp$") return 4
   if (header ~ "^objective(_options)?\\.hpp$") return 5
   if (header == "selfpred.hpp") return 6
   return -1
@@ -26,6 +27,8 @@ function floor_of(header) {
 function neighbours(header, other) {
   if (floor_of(header) != floor_of(other)) return 0
   if (other ~ "^selfpred/(linalg/norms|predictor/rule)\\.hpp$") return header ~ "/(linalg|predictor)/" && header !~ "/(norms|rule)\\.hpp$"
+  if (other ~ "/optimizer/(rule|step|streams)\\.hpp$") return header ~ "/optimizer/" && header !~ "/(rule|step|streams)\\.hpp$"
+  if (header ~ "/optimizer/plan\\.hpp$" && other ~ "/model\\.hpp$") return 1
   if (other ~ "/model\\.hpp$" && header ~ "/members\\.hpp$") return 1
   if (other ~ "/objective_options\\.hpp$") return header ~ "/objective\\.hpp$"
   return floor_of(header) == 7 || (floor_of(header) == 1 && rank(other) <= rank(header) && rank(header) > 1)
