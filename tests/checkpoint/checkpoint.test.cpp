@@ -227,6 +227,30 @@ TEST_CASE("checkpoint: bits of narrow types, of a read-only list, of a tensor wi
   CHECK(sp::read_safetensors_index(sp::input_file(at / "x")).tensors.at("b").type == sp::dtype::bf16);
 }
 
+TEST_CASE("checkpoint: an optimiser goes on with its moments, its step and its rate", "[checkpoint]") {
+  folder const at;
+  std::vector<MatrixXf> w{MatrixXf::Random(3, 4), MatrixXf::Random(4, 1)},
+      g{MatrixXf::Random(3, 4), MatrixXf::Random(4, 1)};
+  sp::fused_update whole{sp::adamw{}, w}, again{sp::adamw{}, w};
+  whole(w, g), whole.rule().rate = 0.25, whole(w, g);
+  sp::save_checkpoint(at / "x", sp::named{"w", w}, sp::named{"adam", whole});
+  auto const index = sp::read_safetensors_index(sp::input_file(at / "x"));
+  CHECK(index.tensors.at("adam.1.0").extent == std::vector<std::uint64_t>{3, 4});
+  auto v = w;
+  for (auto& x : v) x.setZero();
+  sp::load_checkpoint(at / "x", sp::named{"w", v}, sp::named{"adam", again});
+  CHECK((again.step() == 2 && again.rule().rate == 0.25));
+  whole(w, g), again(v, g);
+  CHECK(w == v);
+  sp::fused_update other{sp::adamw{.beta1 = 0.8}, w};
+  sp::fused_update sgd{sp::sgd{}, w};
+  CHECK_THROWS_WITH(sp::load_checkpoint(at / "x", sp::named{"adam", other}),
+                    ContainsSubstring("'adam.rule' is {\"type\":\"adamw\""));
+  CHECK_THROWS_WITH(sp::load_checkpoint(at / "x", sp::named{"adam", sgd}),
+                    ContainsSubstring("'adam.1.0' that the model has not"));
+  CHECK((other.step() == 0 && sgd.step() == 0));
+}
+
 TEST_CASE("checkpoint: a model alone has the names of its own", "[checkpoint]") {
   folder const at;
   MatrixXf w = MatrixXf::Random(2, 2), v = w, mean = MatrixXf::Random(1, 2);

@@ -84,6 +84,10 @@ namespace detail {
 template <class T>
 concept averaged_target = requires(T& t, std::int64_t k) { t.model(), t.schedule()(k), t.step(k), t.step(); };
 template <class T>
+concept stateful_optimizer = requires(T& t, std::int64_t k) {
+  t.rule(), t.step(), t.step(k), t.for_each_moment([](std::string const&, auto const&) {});
+};
+template <class T>
 concept restorable = requires(T& t) { t.restore(t.state(), t.predictor()), t.options(); };
 
 template <class T>
@@ -155,6 +159,26 @@ struct checkpoint_traits<T> {
                                            text, tau(*k) + " as the schedule here gives"));
     };
     if constexpr (requires { t.policy(); }) list.option(name + ".policy", describe(t.policy()).dump());
+  }
+};
+
+/// An optimiser is its moments, its step and its rule. The rate, which schedules change, is state: it comes back too.
+template <detail::stateful_optimizer T>
+struct checkpoint_traits<T> {
+  static void list(checkpoint_list& list, std::string const& name, T& o) {
+    o.for_each_moment([&](std::string const& moment, auto const& v) { list.view(name + "." + moment, v); });
+    auto const k = std::make_shared<std::int64_t>(o.step());
+    list.number<std::int64_t>(name + ".step", *k, [k](std::int64_t step) { *k = step; });
+    list.check.push_back([k, &o] { o.step(*k); });
+    list.undo.push_back([before = o.step(), &o] { o.step(before); });
+    auto rule = describe(o.rule());
+    rule.erase("rate");
+    list.option(name + ".rule", rule.dump());
+    if constexpr (requires { o.rule().rate = 1.0; }) {
+      auto const rate = std::make_shared<double>(o.rule().rate);
+      list.number<double>(name + ".rate", *rate, [rate](double r) { *rate = r; });
+      list.commit.push_back([rate, &o] { o.rule().rate = *rate; });
+    }
   }
 };
 
