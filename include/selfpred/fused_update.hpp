@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // One pass over a model's memory for the optimiser and the EMA target.
 #pragma once
+#include <functional>
 #include <selfpred/ema.hpp>
 #include <selfpred/optimizer/plan.hpp>
 
@@ -14,6 +15,28 @@ struct serial_executor {
     for (std::size_t i = 0; i < n; ++i) f(i);
   }
 };
+
+namespace detail {
+
+// An executor that runs parts instead, as std::function<void(int, Task)> run: each part takes its share of the chunks.
+template <class Task, class F>
+void run_in_parts(int parts, std::function<void(int, Task)> const& run, std::size_t n, F const& f) {
+  if (!run || parts < 2) return serial_executor{}.for_each_chunk(n, f);
+  auto const share = [=](int i) { return n * static_cast<std::size_t>(i) / static_cast<std::size_t>(parts); };
+  auto part = [&](int i) {
+    for (std::size_t k = share(i); k < share(i + 1); ++k) f(k);
+  };
+  run(parts, Task(part));
+}
+template <class E, class F>
+void for_each_chunk(E const& executor, std::size_t n, F const& f) {
+  if constexpr (requires { executor.for_each_chunk(n, f); })
+    executor.for_each_chunk(n, f);
+  else
+    run_in_parts(executor.parts, executor.run, n, f);
+}
+
+}  // namespace detail
 
 /// A model that follows the online one by a tau of the caller's: fused_update's third argument where there is no ema_target.
 template <model M>
@@ -111,11 +134,11 @@ class fused_update {
 
   void run() {
     if constexpr (detail::reads_norms<Rule>) {
-      executor_.for_each_chunk(plan_.chunks(), [&](std::size_t i) { plan_.measure(i); });
+      detail::for_each_chunk(executor_, plan_.chunks(), [&](std::size_t i) { plan_.measure(i); });
       plan_.combine();
     }
     auto const elements = plan_.elements(rule_, step_);
-    executor_.for_each_chunk(plan_.chunks(), [&](std::size_t i) { plan_.run(i, rule_, step_, elements); });
+    detail::for_each_chunk(executor_, plan_.chunks(), [&](std::size_t i) { plan_.run(i, rule_, step_, elements); });
     ++step_;
   }
 

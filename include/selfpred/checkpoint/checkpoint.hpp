@@ -2,7 +2,7 @@
 // A training run in one safetensors file: save_checkpoint and load_checkpoint of the same named parts.
 #pragma once
 #include <selfpred/checkpoint/file.hpp>
-#include <selfpred/checkpoint/parts.hpp>
+#include <selfpred/checkpoint/state.hpp>
 #include <selfpred/version.hpp>
 
 namespace selfpred {
@@ -143,6 +143,7 @@ void load_parts(Source const& source, resume_options const& options, named<T> co
   checkpoint_list all;
   auto const add = [&](auto const& part) {
     checkpoint_list one;
+    one.file = &index;
     list_part(one, part);
     expect_leaves(std::string(source.name()), index, one, std::string(part.name));
     take_notes(std::string(source.name()), index, one, options.changed_options);

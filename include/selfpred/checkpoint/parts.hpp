@@ -27,6 +27,7 @@ struct checkpoint_list {
   };
   std::vector<leaf> leaves;
   std::vector<note> notes;
+  safetensors_index const* file = nullptr;    ///< what is loaded; null while saving
   std::vector<std::function<void()>> check;   ///< when all leaves of `size` are read; what throws here is undone
   std::vector<std::function<void()>> undo;    ///< so that a load that fails has changed nothing
   std::vector<std::function<void()>> commit;  ///< when all is read
@@ -82,15 +83,6 @@ struct checkpoint_traits;
 namespace detail {
 
 template <class T>
-concept averaged_target = requires(T& t, std::int64_t k) { t.model(), t.schedule()(k), t.step(k), t.step(); };
-template <class T>
-concept stateful_optimizer = requires(T& t, std::int64_t k) {
-  t.rule(), t.step(), t.step(k), t.for_each_moment([](std::string const&, auto const&) {});
-};
-template <class T>
-concept restorable = requires(T& t) { t.restore(t.state(), t.predictor()), t.options(); };
-
-template <class T>
 concept numbers = std::ranges::contiguous_range<T> && std::is_arithmetic_v<std::ranges::range_value_t<T>> && !tensor<T>;
 
 inline std::string below(std::string const& name, std::string_view path) {
@@ -135,107 +127,6 @@ struct checkpoint_traits<std::string> {
     auto const text = std::make_shared<std::string>();
     list.notes.push_back({name, s, false, [text](std::string const& t) { *text = t; }});
     list.commit.push_back([text, &s] { s.swap(*text); });
-  }
-};
-
-/// An EMA target is its model, its step, and its schedule: its options, and tau(step) in case they say too little.
-template <detail::averaged_target T>
-struct checkpoint_traits<T> {
-  static void list(checkpoint_list& list, std::string const& name, T& t) {
-    detail::list_model(list, name, t.model());
-    auto const k = std::make_shared<std::int64_t>(t.step());
-    list.number<std::int64_t>(name + ".step", t.step(), [k, name](std::int64_t step) {
-      if (step < 0)
-        throw file_error(detail::complaint("checkpoint", "'" + name + ".step'", std::to_string(step), "at least 0"));
-      *k = step;
-    });
-    list.commit.push_back([k, &t] { t.step(*k); });
-    auto const tau = [&t](std::int64_t step) { return detail::number_text(static_cast<double>(t.schedule()(step))); };
-    list.option(name + ".schedule", describe(t.schedule()).dump());
-    list.option(name + ".momentum", tau(t.step()));
-    list.notes.back().take = [k, tau, name](std::string const& text) {
-      if (tau(*k) != text)
-        throw file_error(detail::complaint("checkpoint", "'" + name + ".momentum', tau of step " + std::to_string(*k),
-                                           text, tau(*k) + " as the schedule here gives"));
-    };
-    if constexpr (requires { t.policy(); }) list.option(name + ".policy", describe(t.policy()).dump());
-  }
-};
-
-/// An optimiser is its moments, its step and its rule. The rate, which schedules change, is state: it comes back too.
-template <detail::stateful_optimizer T>
-struct checkpoint_traits<T> {
-  static void list(checkpoint_list& list, std::string const& name, T& o) {
-    o.for_each_moment([&](std::string const& moment, auto const& v) { list.view(name + "." + moment, v); });
-    auto const k = std::make_shared<std::int64_t>(o.step());
-    list.number<std::int64_t>(name + ".step", *k, [k](std::int64_t step) { *k = step; });
-    list.check.push_back([k, &o] { o.step(*k); });
-    list.undo.push_back([before = o.step(), &o] { o.step(before); });
-    auto rule = describe(o.rule());
-    rule.erase("rate");
-    list.option(name + ".rule", rule.dump());
-    if constexpr (requires { o.rule().rate = 1.0; }) {
-      auto const rate = std::make_shared<double>(o.rule().rate);
-      list.number<double>(name + ".rate", *rate, [rate](double r) { *rate = r; });
-      list.commit.push_back([rate, &o] { o.rule().rate = *rate; });
-    }
-  }
-};
-
-/// An objective with the tensor that its state is made like: its device and type.
-template <class O, class L>
-struct placed {
-  O& part;
-  L const& like;
-};
-
-namespace detail {
-
-template <class O, class L>
-void list_objective(checkpoint_list& list, std::string const& name, O& o, L const& like) {
-  auto const before = std::make_shared<decltype(o.state())>(o.state()), next = std::make_shared<decltype(o.state())>();
-  auto const into = [next](auto member) { return [next, member](auto v) { (*next).*member = v; }; };
-  using state = decltype(o.state());
-  list.option(name + ".options", describe(o.options()).dump());
-  if constexpr (requires { o.rule(); }) list.option(name + ".rule", describe(o.rule()).dump());
-  list.number<std::int64_t>(name + ".step", before->step, into(&state::step));
-  list.number<std::int64_t>(name + ".refreshes", before->refreshes, into(&state::refreshes));
-  list.number<double>(name + ".momentum_product", before->momentum_product, into(&state::momentum_product));
-  auto const square = [&](char const* what, std::vector<double> state::*member) {
-    auto const values = std::make_shared<std::vector<double>>((*before).*member);
-    list.square(below(name, what), values, values->empty() ? 0 : before->size);
-    list.check.push_back([next, member, values] {
-      (*next).*member = *values;
-      if (!values->empty())
-        next->size = static_cast<index>(std::llround(std::sqrt(static_cast<double>(values->size()))));
-    });
-  };
-  square("average", &state::average);
-  if constexpr (requires { before->covariance; }) square("covariance", &state::covariance);
-  if constexpr (requires { before->cross; }) square("cross", &state::cross);
-  if constexpr (requires { before->statistics_product; })
-    list.number<double>(name + ".statistics_product", before->statistics_product, into(&state::statistics_product));
-  list.check.push_back([next, &o, &like] { o.restore(*next, like); });
-  list.undo.push_back([before, &o, &like] { o.restore(*before, like); });
-}
-
-}  // namespace detail
-
-template <class O, class L>
-struct checkpoint_traits<placed<O, L>> {
-  static void list(checkpoint_list& list, std::string const& name, placed<O, L>& p) {
-    detail::list_objective(list, name, p.part, p.like);
-  }
-};
-/// In host memory a default tensor will do.
-template <detail::restorable O>
-struct checkpoint_traits<O> {
-  static void list(checkpoint_list& list, std::string const& name, O& o) {
-    using owner = std::remove_cvref_t<decltype(o.predictor())>;
-    static_assert(detail::in_memory<owner> && std::default_initializable<owner>,
-                  "selfpred: say which tensor the objective's state is to be made like: placed{objective, z1}");
-    static owner const like{};
-    detail::list_objective(list, name, o, like);
   }
 };
 
