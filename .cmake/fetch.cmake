@@ -14,14 +14,19 @@ FetchContent_Declare(selfpred_cli11 SOURCE_SUBDIR headers-only
 FetchContent_Declare(selfpred_benchmark
   URL https://github.com/google/benchmark/archive/refs/tags/v1.8.3.tar.gz
   URL_HASH SHA256=6bc180a57d23d4d9515519f92b0c83d61b05b5bab188961f36ac7b06b0d9e9ce)
+FetchContent_Declare(selfpred_nlohmann_json SOURCE_SUBDIR headers-only
+  URL https://github.com/nlohmann/json/releases/download/v3.11.3/json.tar.xz
+  URL_HASH SHA256=d6c65aca6b1ed68e7a182f4757257b107ae403032760ed6ef121c9d55e81757d)
 
-# selfpred_fetch(eigen|catch2|cli11|benchmark): afterwards the target is there under its usual name.
+# selfpred_fetch(eigen|catch2|cli11|benchmark|nlohmann_json): afterwards the target is there under its usual name.
 function(selfpred_fetch name)
   message(STATUS "selfpred: no ${name} on this system, downloading it")
   if(name STREQUAL "eigen")
     selfpred_headers(Eigen3::Eigen selfpred_eigen3 .)
   elseif(name STREQUAL "cli11")
     selfpred_headers(CLI11::CLI11 selfpred_cli11 include)
+  elseif(name STREQUAL "nlohmann_json")
+    selfpred_headers(nlohmann_json::nlohmann_json selfpred_nlohmann_json include)
   elseif(name STREQUAL "catch2")
     FetchContent_MakeAvailable(selfpred_catch2)
     set(Catch2_DIR ${selfpred_catch2_SOURCE_DIR}/extras PARENT_SCOPE)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# find_package(selfpred [COMPONENTS eigen torch xtensor]): the core alone needs nothing; each component looks for its own libraries.
+# find_package(selfpred [COMPONENTS eigen torch xtensor checkpoint]): the core alone needs nothing; each component looks for its own libraries.
 include(${CMAKE_CURRENT_LIST_DIR}/selfpredTargets.cmake)
 
 macro(selfpred_find_eigen) # no version: Eigen 3.4 and 5 refuse each other's requests
@@ -36,8 +36,17 @@ foreach(component IN LISTS selfpred_FIND_COMPONENTS)
       set(_selfpred_library ${TORCH_LIBRARIES})
       set(selfpred_torch_FOUND TRUE)
     endif()
+  elseif(component STREQUAL "checkpoint")
+    set(_selfpred_hint "selfpred::checkpoint needs nlohmann_json: apt-get install nlohmann-json3-dev")
+    if(NOT TARGET nlohmann_json::nlohmann_json)
+      find_package(nlohmann_json CONFIG QUIET)
+    endif()
+    if(TARGET nlohmann_json::nlohmann_json)
+      set(_selfpred_library nlohmann_json::nlohmann_json)
+      set(selfpred_checkpoint_FOUND TRUE)
+    endif()
   else()
-    set(_selfpred_hint "selfpred has no component '${component}'; it has eigen, torch and xtensor")
+    set(_selfpred_hint "selfpred has no component '${component}'; it has eigen, torch, xtensor and checkpoint")
   endif()
 
   if(selfpred_${component}_FOUND AND NOT TARGET selfpred::${component})

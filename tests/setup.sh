@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# setup.sh [examples] [tests] [bench] [torch] [xtensor]: finds what these need by trying it, says what is missing, and installs that.
+# setup.sh [examples] [tests] [bench] [torch] [xtensor] [checkpoint]: finds what these need by trying it, says what is missing, and installs that.
 #   as root, or with SELFPRED_SUDO=1, or after a yes at the terminal: by apt-get
 #   as a plain user: the same packages, unpacked into build/_sys
 #   without apt: CMake downloads the libraries (never with SELFPRED_OFFLINE=1)
@@ -63,6 +63,7 @@ probe() { # sets $tools, $libraries and $extras: the packages behind what is mis
   if wants bench; then packages="$packages;benchmark"; fi
   if wants xtensor; then packages="$packages;xtensor"; fi
   if wants torch; then packages="$packages;Torch"; fi
+  if wants checkpoint; then packages="$packages;nlohmann_json"; fi
   if [ -n "$tools" ]; then echo "$packages" | tr ';' '\n' >"$work/missing"; else find_libraries "$packages"; fi
   while read -r package; do
     case $package in
@@ -73,6 +74,7 @@ probe() { # sets $tools, $libraries and $extras: the packages behind what is mis
       benchmark) libraries="$libraries libbenchmark-dev" ;;
       xtensor) libraries="$libraries libxtensor-dev xtl-dev" ;;
       Torch) libraries="$libraries libtorch-dev" ;;
+      nlohmann_json) libraries="$libraries nlohmann-json3-dev" ;;
     esac
   done <"$work/missing"
 

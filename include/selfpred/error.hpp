@@ -33,6 +33,11 @@ struct state_error : std::logic_error {
   using logic_error::logic_error;
 };
 
+/// A file that cannot be read or written, or does not hold what it should: the text names the file.
+struct file_error : std::runtime_error {
+  using runtime_error::runtime_error;
+};
+
 namespace detail {
 
 /// "objective.step: target1 is 3 x 2, expected 3 x 4"

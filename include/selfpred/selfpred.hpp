@@ -4,8 +4,12 @@
 #pragma once
 #include <selfpred/diagnostics/diagnostics.hpp>
 #include <selfpred/ema.hpp>
+#include <selfpred/fused_update.hpp>
 #include <selfpred/members.hpp>
 #include <selfpred/objective.hpp>
+#include <selfpred/optimizer/adamw.hpp>
+#include <selfpred/optimizer/lars.hpp>
+#include <selfpred/optimizer/sgd.hpp>
 #include <selfpred/predictor/direct_copy.hpp>
 #include <selfpred/predictor/direct_pred.hpp>
 #include <selfpred/predictor/linear_regression.hpp>

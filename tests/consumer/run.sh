@@ -24,6 +24,7 @@ consumer() { # <build folder> <way> [options]
   shift 2
   cmake -S "$here" -B "$folder" -DWAY="$way" -DCMAKE_BUILD_TYPE=Debug "$@"
 }
+no_json=-DCMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON
 no_eigen=-DCMAKE_DISABLE_FIND_PACKAGE_Eigen3=ON
 developer_off="-DSELFPRED_BUILD_TESTS=OFF -DSELFPRED_BUILD_EXAMPLES=OFF -DSELFPRED_BUILD_BENCH=OFF"
 
@@ -36,9 +37,15 @@ echo "ok  the package installs without Eigen in sight"
 
 must_refuse '9.9' consumer wrong_version installed -DCMAKE_PREFIX_PATH="$build/prefix" -DVERSION=9.9
 must_refuse 'libeigen3-dev' consumer no_eigen installed -DCMAKE_PREFIX_PATH="$build/prefix" -DCOMPONENTS=eigen $no_eigen
+must_refuse 'nlohmann-json3-dev' consumer no_json installed -DCMAKE_PREFIX_PATH="$build/prefix" -DCOMPONENTS=checkpoint $no_json
+must_refuse 'nlohmann-json3-dev' consumer no_json_below subdirectory -DSOURCE="$source" -DSELFPRED_CHECKPOINT=ON $no_json
 must_refuse "no component 'brain'" consumer unknown_component installed -DCMAKE_PREFIX_PATH="$build/prefix" -DCOMPONENTS=brain
-echo "ok  a wrong version, an unknown component and a missing Eigen are refused with a sentence"
+echo "ok  a wrong version, an unknown component, a missing Eigen and a missing nlohmann_json are refused with a sentence"
 
+# A user of checkpoints needs nlohmann_json; where there is none, that part is left out with a word.
+json=
+if echo '#include <nlohmann/json.hpp>' | "${CXX:-c++}" -fsyntax-only -x c++ - 2>/dev/null; then json=yes; fi
+if [ -z "$json" ]; then echo "SKIPPED: no nlohmann_json here, so no consumer of selfpred::checkpoint was built"; fi
 each() { # <name> <way> [options]: core alone without Eigen, then both
   name=$1
   shift
@@ -48,6 +55,11 @@ each() { # <name> <way> [options]: core alone without Eigen, then both
   must consumer "$name" "$@" -UCMAKE_DISABLE_FIND_PACKAGE_Eigen3 -DCOMPONENTS=eigen
   must cmake --build "$name"
   must "$name/eigen"
+  if [ -n "$json" ]; then
+    must consumer "$name" "$@" -DCOMPONENTS=checkpoint -DSELFPRED_CHECKPOINT=ON
+    must cmake --build "$name" --target checkpoint
+    must "$name/checkpoint"
+  fi
   echo "ok  $name"
 }
 each installed installed -DCMAKE_PREFIX_PATH="$build/prefix" -DVERSION="$(sed -n 's/.*MINOR /0./p' "$source/include/selfpred/version.hpp")"

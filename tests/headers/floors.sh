@@ -11,13 +11,15 @@ function floor_of(header) {
   sub("^selfpred/", "", header)
   if (header ~ "^(version|config|error)\\.hpp$") return 0
   if (header ~ "^(view|concepts|ops)\\.hpp$") return 1
+  if (header ~ "^checkpoint/") return 7
   if (header ~ "^(host|adapters)/") return header ~ "^host/(array|operations|rows|shaped|walk)\\.hpp$" ? 1 : 7
   if (header ~ "^((model|members|stop_gradient|workspace)|schedule/[^/]+)\\.hpp$") return 2
+  if (header ~ "^optimizer/[^/]+\\.hpp$") return 2
   if (header == "covariances.hpp") return 2.6
   if (header == "moment_block.hpp") return 2.8
   if (header ~ "^testing/[^/]+\\.hpp$") return 2.5  # for the tests of users: may use floor 2, nobody stands on it
   if (header ~ "^((ema|statistics)|linalg/[^/]+)\\.hpp$") return 3
-  if (header ~ "^(loss|predictor/[^/]+|diagnostics/[^/]+)\\.hpp$") return 4
+  if (header ~ "^(loss|predictor/[^/]+|diagnostics/[^/]+|fused_update)\\.hpp$") return 4
   if (header ~ "^objective(_options|_directions)?\\.hpp$") return 5
   if (header == "selfpred.hpp") return 6
   return -1
@@ -29,6 +31,8 @@ function neighbours(header, other) {
   if (other ~ "^selfpred/(linalg/norms|predictor/rule)\\.hpp$") return header ~ "/(linalg|predictor)/" && header !~ "/(norms|rule)\\.hpp$"
   if (other ~ "/predictor/(moment_average|state)\\.hpp$") return header ~ "/pipeline\\.hpp$"
   if (header ~ "/diagnostics/" && other ~ "/diagnostics/") return tier(other) < tier(header)
+  if (other ~ "/optimizer/(rule|step|streams)\\.hpp$") return header ~ "/optimizer/" && header !~ "/(rule|step|streams)\\.hpp$"
+  if (header ~ "/optimizer/plan\\.hpp$" && other ~ "/model\\.hpp$") return 1
   if (other ~ "/model\\.hpp$" && header ~ "/members\\.hpp$") return 1
   if (other ~ "/objective_(options|directions)\\.hpp$") return header ~ "/objective(_directions)?\\.hpp$"
   return floor_of(header) == 7 || (floor_of(header) == 1 && rank(other) <= rank(header) && rank(header) > 1)
