@@ -3,6 +3,7 @@
 #pragma once
 #include <limits>
 #include <selfpred/model.hpp>
+#include <selfpred/schedule/schedule.hpp>
 
 namespace selfpred {
 
@@ -39,12 +40,6 @@ consteval bool averages_by_type() {
 }
 
 }  // namespace detail
-
-/// tau as a pure function of the step, counted from 0: nothing to lose on resume.
-template <class S>
-concept momentum_schedule = requires(S const& s, std::int64_t step) {
-  { s(step) } -> std::convertible_to<double>;
-};
 
 /// The EMA target of BYOL: xi <- xi + (1 - tau(k)) (theta - xi), which is tau xi + (1 - tau) theta with a standing theta
 /// as exact fixed point (Grill et al. 2020, equation 1). The first update uses tau(0).

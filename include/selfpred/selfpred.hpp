@@ -8,6 +8,10 @@
 #include <selfpred/predictor/direct_copy.hpp>
 #include <selfpred/predictor/linear_regression.hpp>
 #include <selfpred/predictor/newton_schulz.hpp>
+#include <selfpred/schedule/compose.hpp>
 #include <selfpred/schedule/constant.hpp>
 #include <selfpred/schedule/cosine.hpp>
+#include <selfpred/schedule/linear.hpp>
+#include <selfpred/schedule/power.hpp>
+#include <selfpred/schedule/warm_up.hpp>
 #include <selfpred/version.hpp>
