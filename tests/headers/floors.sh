@@ -11,10 +11,10 @@ function floor_of(header) {
   sub("^selfpred/", "", header)
   if (header ~ "^(version|config|error)\\.hpp$") return 0
   if (header ~ "^(view|concepts|ops)\\.hpp$") return 1
-  if (header ~ "^(host|adapters)/") return header ~ "^host/(array|operations|rows|walk)\\.hpp$" ? 1 : 7
+  if (header ~ "^(host|adapters)/") return header ~ "^host/(array|element|operations|rows|walk)\\.hpp$" ? 1 : 7
   if (header ~ "^((model|members|stop_gradient|workspace)|schedule/[^/]+)\\.hpp$") return 2
   if (header ~ "^testing/[^/]+\\.hpp$") return 2.5  # for the tests of users: may use floor 2, nobody stands on it
-  if (header ~ "^((ema|statistics)|linalg/[^/]+)\\.hpp$") return 3
+  if (header ~ "^((ema|statistics)|(ema|linalg)/[^/]+)\\.hpp$") return 3
   if (header ~ "^(loss|predictor/[^/]+|diagnostics/[^/]+)\\.hpp$") return 4
   if (header ~ "^objective(_options)?\\.hpp$") return 5
   if (header == "selfpred.hpp") return 6
@@ -26,9 +26,14 @@ function neighbours(header, other) {
   if (floor_of(header) != floor_of(other)) return 0
   if (other ~ "^selfpred/(linalg/norms|predictor/rule)\\.hpp$") return header ~ "/(linalg|predictor)/" && header !~ "/(norms|rule)\\.hpp$"
   if (other ~ "/schedule/(math|schedule)\\.hpp$") return header ~ "/schedule/" && header !~ "/(math|schedule)\\.hpp$"
+  if (header ~ "/ema(/[a-z]+)?\\.hpp$" && other ~ "/ema/") return storey(other) < storey(header)
   if (other ~ "/model\\.hpp$" && header ~ "/members\\.hpp$") return 1
   if (other ~ "/objective_options\\.hpp$") return header ~ "/objective\\.hpp$"
   return floor_of(header) == 7 || (floor_of(header) == 1 && rank(other) <= rank(header) && rank(header) > 1)
+}
+function storey(header,   found) {  # of the ema folder, its front door last
+  found = index("policy options kernels plan names leaf state swap checksum posthoc profiles", stem(header))
+  return stem(header) == "ema" ? 1000 : found
 }
 function rank(header) { return header ~ "/host/" ? 100 : index("view concepts ops", stem(header)) }
 function stem(header) { sub(/.*\//, "", header); sub(/\.hpp$/, "", header); return header }
