@@ -3,6 +3,8 @@
 // need a library of their own: add <selfpred/adapters/eigen.hpp> or another.
 #pragma once
 #include <selfpred/ema.hpp>
+#include <selfpred/ema/checksum.hpp>
+#include <selfpred/ema/profiles.hpp>
 #include <selfpred/members.hpp>
 #include <selfpred/objective.hpp>
 #include <selfpred/predictor/direct_copy.hpp>

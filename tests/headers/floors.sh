@@ -26,15 +26,12 @@ function neighbours(header, other) {
   if (floor_of(header) != floor_of(other)) return 0
   if (other ~ "^selfpred/(linalg/norms|predictor/rule)\\.hpp$") return header ~ "/(linalg|predictor)/" && header !~ "/(norms|rule)\\.hpp$"
   if (other ~ "/schedule/(math|schedule)\\.hpp$") return header ~ "/schedule/" && header !~ "/(math|schedule)\\.hpp$"
-  if (header ~ "/ema(/[a-z]+)?\\.hpp$" && other ~ "/ema/") return storey(other) < storey(header)
+  if (header ~ "/ema(/[a-z]+)?\\.hpp$" && other ~ "/ema(/[a-z]+)?\\.hpp$") return storey(other) < storey(header)
   if (other ~ "/model\\.hpp$" && header ~ "/members\\.hpp$") return 1
   if (other ~ "/objective_options\\.hpp$") return header ~ "/objective\\.hpp$"
   return floor_of(header) == 7 || (floor_of(header) == 1 && rank(other) <= rank(header) && rank(header) > 1)
 }
-function storey(header,   found) {  # of the ema folder, its front door last
-  found = index("policy options kernels plan names leaf state swap checksum posthoc profiles", stem(header))
-  return stem(header) == "ema" ? 1000 : found
-}
+function storey(header) { return index("policy options kernels plan names leaf state swap checksum posthoc ema profiles", stem(header)) }
 function rank(header) { return header ~ "/host/" ? 100 : index("view concepts ops", stem(header)) }
 function stem(header) { sub(/.*\//, "", header); sub(/\.hpp$/, "", header); return header }
 function wrong(text) { print FILENAME ":" FNR ": " text; failed = 1 }
