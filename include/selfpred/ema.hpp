@@ -98,17 +98,16 @@ class ema_target {
   /// Narrow leaves from their float shadows, where options().narrow is cast_back::on_request.
   void refresh(bool stochastic = false) {
     expect_not_swapped("refresh");
-    each_shadow([&](std::string const&, auto& state, auto& y, std::size_t at) {
-      detail::round_shadow(state, y, stochastic, static_cast<std::uint64_t>(step_), at);
+    each_shadow([&](std::string const&, auto& own, auto& y) {
+      detail::round_shadow(own, y, stochastic, static_cast<std::uint64_t>(step_));
     });
     stale_ = false;
   }
   /// f(name, shadow) for the float shadow of every narrow leaf, a strided<float>: state, beside model() and step().
   template <class F>
   void for_each_shadow(F f) {
-    each_shadow([&](std::string const& name, auto& state, auto& y, std::size_t) {
-      f(name, detail::shadow_view(state, detail::memory(y)));
-    });
+    each_shadow(
+        [&](std::string const& name, auto& own, auto& y) { f(name, detail::shadow_view(own, detail::memory(y))); });
   }
 
  private:
@@ -139,7 +138,7 @@ class ema_target {
     std::size_t at = 0;
     auto const visit = [&](std::string const& name, auto& y) {
       if constexpr (detail::is_narrow_leaf<std::remove_reference_t<decltype(y)>>)
-        if (state_.leaves[at].policy == leaf_policy::average) f(name, state_.leaves[at], y, at);
+        if (auto* const own = state_.shadow_of(at)) f(name, *own, y);
       ++at;
     };
     for_each_parameter(model_, visit);
@@ -149,30 +148,26 @@ class ema_target {
   void start(Model const& online) {
     auto const describe = [&](leaf_role role) {
       return [this, role](std::string const& name, auto const& y) {
-        state_.add({name, role, detail::leaf_shape(y), !detail::is_averageable(y)});
+        using Y = std::remove_cvref_t<decltype(y)>;
+        state_.add({name, role, detail::leaf_shape(y), !detail::is_averageable(y)}, detail::is_narrow_leaf<Y>);
       };
     };
     for_each_parameter(std::as_const(model_), describe(leaf_role::parameter));
     for_each_buffer(std::as_const(model_), describe(leaf_role::buffer));
     state_.options.leaves.expect_known(detail::leaf_names(model_));
     each_leaf(online, [&](auto const& x, auto& y, auto, std::size_t at) {
-      using Y = std::remove_reference_t<decltype(y)>;
-      auto const& state = state_.leaf(at);
-      if (state.policy == leaf_policy::skip) return;
+      if (state_.leaf(at).policy == leaf_policy::skip) return;
       if constexpr (tensor<decltype(x)>)
         if (overlaps(x, y))
           throw alias_error("ema_target: the target's tensor " + detail::leaf_name(model_, at) +
                             " shares storage with the online model's: copying this model copied handles. Build the "
                             "target model yourself and pass it: ema_target{online, target, schedule, policy}");
-      if constexpr (detail::is_narrow_leaf<Y>)
-        if (state.policy == leaf_policy::average) state_.leaves[at].shadow = host_array<float>(detail::leaf_shape(y));
     });
     ema_report unused;
     look_at_all(online, {}, unused);
-    each_shadow([&](std::string const&, auto&, auto&, std::size_t) { has_shadows_ = true; });
     each_leaf(online, [&](auto const& x, auto& y, auto, std::size_t at) {
       if constexpr (detail::is_narrow_leaf<std::remove_reference_t<decltype(y)>>)
-        if (state_.leaves[at].policy == leaf_policy::average) detail::fill_shadow(state_.leaves[at], x, y);
+        if (auto* const own = state_.shadow_of(at)) detail::fill_shadow(*own, x, y);
     });
   }
 
@@ -191,7 +186,7 @@ class ema_target {
     if (state_.separately)
       each_leaf(online,
                 [&](auto const& x, auto& y, auto, std::size_t at) { state_.run_separately(x, y, at, p, report); });
-    stale_ = stale_ || (has_shadows_ && p.narrow == cast_back::on_request);
+    stale_ = stale_ || (!state_.shadows.empty() && p.narrow == cast_back::on_request);
     report.applied = true, report.tau = 1 - p.weight;
   }
 
@@ -235,7 +230,7 @@ class ema_target {
   Schedule schedule_;
   detail::ema_state state_;
   std::int64_t step_ = 0;
-  bool has_shadows_ = false, stale_ = false;
+  bool stale_ = false;
   swap_mark swapped_;
 };
 

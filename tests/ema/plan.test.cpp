@@ -78,10 +78,13 @@ TEST_CASE("parts are equal to 64 elements, whatever the tensors", "[ema]") {
     d::segment s;
     s.size = i % 3 == 0 ? 64 << (i % 6) : 1 + i % 50;
     total += s.size;
-    s.run = [](d::segment const& x, d::pass const&, sp::index first, sp::index last, d::tally&) {
-      CHECK((first % 64 == 0 && first < last && last <= x.size));
-      done.back() += last - first;
-    };
+    static constexpr d::segment_loops loops{
+        [](d::segment const& x, d::pass const&, sp::index first, sp::index last, d::tally&) {
+          CHECK((first % 64 == 0 && first < last && last <= x.size));
+          done.back() += last - first;
+        },
+        nullptr};
+    s.loops = &loops;
     plan.add(s);
   }
   int parts = 0;

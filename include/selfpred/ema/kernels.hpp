@@ -19,17 +19,28 @@ struct pass {
   std::uint64_t seed = 0;
 };
 
-/// A leaf in contiguous memory: n elements at x and at y, both in the same order. narrow is the target's own leaf where y is
-/// its float shadow. Elements first .. last are independent of all others.
-struct segment {
+struct segment;
+/// The loops of one element type.
+struct segment_loops {
   using loop = void (*)(segment const&, pass const&, index first, index last, tally&);
+  loop run, scan;
+};
+
+/// A leaf in contiguous memory: `size` elements at x and at y, both in the same order; y is a shadow where the leaf is
+/// narrow. Elements first .. last are independent of all others. Small, for an update writes thousands of them into cold
+/// memory.
+struct segment {
   void const* x = nullptr;
   void* y = nullptr;
-  void* narrow = nullptr;
   index size = 0, start = 0;  // start: of this leaf in the concatenation of all
-  index non_finite = 0;
+  segment_loops const* loops = nullptr;
+};
+
+/// The float average of a narrow leaf, in the order of the target's memory.
+struct shadow {
+  std::vector<float> values;
   std::size_t leaf = 0;
-  loop run = nullptr, scan = nullptr;
+  void* narrow = nullptr;  // in this update: the target's own leaf
 };
 
 /// f(first, last) for blocks of a part that stay in the first-level cache, so that what is counted is read from memory once.
@@ -90,8 +101,9 @@ void narrow_block(segment const& s, pass const& p, index first, index last, tall
   using narrow = narrow_float<S>;
   auto const w = static_cast<float>(p.weight);
   auto const* const x = static_cast<S const*>(s.x);
-  auto* const y = static_cast<float*>(s.y);
-  auto* const z = static_cast<S*>(s.narrow);
+  auto& own = *static_cast<shadow*>(s.y);
+  auto* const y = own.values.data();
+  auto* const z = static_cast<S*>(own.narrow);
   if (p.count_non_finite) detail::scan_run<S>(s, p, first, last, t);
   if (p.count_stalls)
     for (index i = first; i < last; ++i) t.stalled += detail::stalls<S>(w, narrow::widen(x[i]), y[i]) ? 1 : 0;
@@ -103,11 +115,21 @@ void narrow_block(segment const& s, pass const& p, index first, index last, tall
     for (index i = first; i < last; ++i) z[i] = narrow::round(y[i]);
   else if (p.narrow == cast_back::stochastic)
     for (index i = first; i < last; ++i)
-      z[i] = detail::round_stochastic<S>(y[i], detail::uniform(p.seed, s.leaf, static_cast<std::uint64_t>(i)));
+      z[i] = detail::round_stochastic<S>(y[i], detail::uniform(p.seed, own.leaf, static_cast<std::uint64_t>(i)));
 }
 template <class S>
 void narrow_run(segment const& s, pass const& p, index first, index last, tally& t) {
   detail::for_each_block(first, last, [&](index begin, index end) { detail::narrow_block<S>(s, p, begin, end, t); });
 }
+
+template <class S>
+inline constexpr segment_loops copy_loops{copy_run<S>, scan_run<S>};
+template <class S>
+inline constexpr segment_loops average_loops{average_run<S>, scan_run<S>};
+template <class R>
+inline constexpr segment_loops average_loops<std::complex<R>>{average_complex_run<std::complex<R>, R>,
+                                                              scan_run<std::complex<R>>};
+template <class S>
+inline constexpr segment_loops narrow_loops{narrow_run<S>, scan_run<S>};
 
 }  // namespace selfpred::detail

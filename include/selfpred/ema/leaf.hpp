@@ -9,7 +9,7 @@ namespace selfpred::detail {
 struct leaf_state {
   leaf_policy policy = leaf_policy::average;
   bool separately = false;   // in this update: not in the plan, for it has no contiguous memory
-  host_array<float> shadow;  // of a narrow leaf that is averaged; in the order of the target's memory
+  std::int32_t shadow = -1;  // its number, where it has one
 };
 
 template <class T>
@@ -50,27 +50,26 @@ shape leaf_shape(T const& x) {
 
 /// The float shadow of narrow memory v.
 template <class V>
-auto shadow_view(leaf_state& state, V const& v) {
-  return detail::dense_like(state.shadow.values.data(), v);
+auto shadow_view(shadow& own, V const& v) {
+  return detail::dense_like(own.values.data(), v);
 }
 template <class X, class Y>
-void fill_shadow(leaf_state& state, X const& x, Y& y) {
+void fill_shadow(shadow& own, X const& x, Y& y) {
   using S = leaf_element_t<Y>;
-  state.shadow = host_array<float>(leaf_shape(y));
-  detail::walk(detail::memory(x), detail::shadow_view(state, detail::memory(y)),
+  detail::walk(detail::memory(x), detail::shadow_view(own, detail::memory(y)),
                [](index n, auto const* u, index su, float* v, index sv) {
                  for (index i = 0; i < n; ++i) v[i * sv] = narrow_float<S>::widen(u[i * su]);
                });
 }
 /// The target's narrow leaf from its shadow.
 template <class Y>
-void round_shadow(leaf_state& state, Y& y, bool stochastic, std::uint64_t seed, std::size_t leaf) {
+void round_shadow(shadow& own, Y& y, bool stochastic, std::uint64_t seed) {
   using S = leaf_element_t<Y>;
   std::uint64_t at = 0;
   auto const v = detail::memory(y);
-  detail::walk(detail::shadow_view(state, v), v, [&](index n, float const* u, index su, S* z, index sz) {
+  detail::walk(detail::shadow_view(own, v), v, [&](index n, float const* u, index su, S* z, index sz) {
     for (index i = 0; i < n; ++i)
-      z[i * sz] = stochastic ? detail::round_stochastic<S>(u[i * su], detail::uniform(seed, leaf, at++))
+      z[i * sz] = stochastic ? detail::round_stochastic<S>(u[i * su], detail::uniform(seed, own.leaf, at++))
                              : narrow_float<S>::round(u[i * su]);
   });
 }
@@ -98,45 +97,38 @@ void assign(X const& x, Y& y) {
     y = x;
 }
 
-/// The segment of a leaf that is to be averaged or copied, or none where its memory is not one run. Shapes are equal.
-template <class X, class Y>
-bool make_segment(segment& s, leaf_state& state, bool average, cast_back back, X const& x, Y& y) {
-  using S = leaf_element_t<Y>;
-  auto const u = detail::memory(x);
-  auto const v = detail::memory(y);
+/// The segment of a leaf that is to be averaged (in its shadow where it is narrow) or copied; false where its memory is not
+/// one run. Shapes are equal.
+template <class U, class V>
+bool make_segment(segment& s, bool average, U const& u, V const& v) {
+  using S = typename element_type<V>::type;
   s.x = u.data, s.y = v.data;
-  s.scan = scan_run<S>;
-  if constexpr (narrow_element<S>)
-    if (average) {
-      auto const w = detail::shadow_view(state, v);
-      s.size = detail::joint_run(u, w);
-      if (back != cast_back::on_request && detail::joint_run(v, w) != s.size) s.size = -1;
-      s.y = w.data, s.narrow = v.data, s.run = narrow_run<S>;
-      return s.size >= 0;
-    }
   s.size = detail::joint_run(u, v);
-  s.run = copy_run<S>;
+  s.loops = &copy_loops<S>;
   if constexpr (averages<S>)
-    if (average) {
-      using R = coefficient_t<S>;
-      if constexpr (std::is_same_v<R, S>)
-        s.run = average_run<S>;
-      else
-        s.run = average_complex_run<S, R>;
-    }
+    if (average) s.loops = &average_loops<S>;
   return s.size >= 0;
+}
+template <class U, class V>
+bool make_narrow_segment(segment& s, shadow& own, cast_back back, U const& u, V const& v) {
+  auto const w = detail::shadow_view(own, v);
+  s.x = u.data, s.y = &own, own.narrow = v.data;
+  s.size = detail::joint_run(u, w);
+  s.loops = &narrow_loops<typename element_type<V>::type>;
+  return s.size >= 0 && (back == cast_back::on_request || detail::joint_run(v, w) == s.size);
 }
 
 /// The leaf by itself: strided memory, or a tensor that does its operations.
 template <class X, class Y>
-tally update_separately(leaf_state& state, bool average, pass const& p, std::size_t leaf, X const& x, Y& y) {
+tally update_separately(shadow* narrow, bool average, pass const& p, X const& x, Y& y) {
   tally t;
   if (p.count_non_finite) t.non_finite = detail::count_non_finite(x);
   if constexpr (is_narrow_leaf<Y>) {
     if (average) {
       using S = leaf_element_t<Y>;
+      shadow& own = *narrow;
       auto const w = static_cast<float>(p.weight);
-      detail::walk(detail::memory(x), detail::shadow_view(state, detail::memory(y)),
+      detail::walk(detail::memory(x), detail::shadow_view(own, detail::memory(y)),
                    [&](index n, auto const* u, index su, float* v, index sv) {
                      for (index i = 0; i < n; ++i) {
                        float const wide = narrow_float<S>::widen(u[i * su]);
@@ -144,8 +136,7 @@ tally update_separately(leaf_state& state, bool average, pass const& p, std::siz
                        v[i * sv] = w == 1 ? wide : detail::ema_step<float>(w, wide, v[i * sv]);
                      }
                    });
-      if (p.narrow != cast_back::on_request)
-        detail::round_shadow(state, y, p.narrow == cast_back::stochastic, p.seed, leaf);
+      if (p.narrow != cast_back::on_request) detail::round_shadow(own, y, p.narrow == cast_back::stochastic, p.seed);
       return t;
     }
   } else if constexpr (tensor<Y> && !is_integral_leaf<Y>) {

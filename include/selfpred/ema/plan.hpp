@@ -79,44 +79,48 @@ strided<S> dense_like(S* p, strided<A, R> const& x) {
 /// The segments of one update. The memory for them is kept from one to the next.
 class plan {
  public:
-  void reserve(std::size_t leaves) { segments_.reserve(leaves); }
+  void reserve(std::size_t leaves) { segments_.reserve(leaves), found_.reserve(leaves); }
   void clear() { segments_.clear(), total_ = 0; }
-  void add(segment s) {
+  void add(segment& s) {
     s.start = total_, total_ += s.size;
     segments_.push_back(s);
   }
 
   /// Counts infinities and NaN of each segment; returns the sum.
   index scan(executor const& threads) {
-    each_part(threads, [](segment& s, index first, index last) {
+    found_.assign(segments_.size(), 0);
+    each_part(threads, [this](segment const& s, index first, index last) {
       tally t;
-      s.scan(s, pass{}, first, last, t);
-      if (t.non_finite > 0) std::atomic_ref<index>(s.non_finite).fetch_add(t.non_finite, std::memory_order_relaxed);
+      s.loops->scan(s, pass{}, first, last, t);
+      add_to(found_[static_cast<std::size_t>(&s - segments_.data())], t.non_finite);
     });
     index sum = 0;
-    for (auto const& s : segments_) sum += s.non_finite;
+    for (index n : found_) sum += n;
     return sum;
   }
   /// Segments whose scan has found any are left out of run; returns how many.
   index drop_non_finite() {
     index dropped = 0;
-    for (auto& s : segments_)
-      if (s.non_finite > 0) s.run = nullptr, ++dropped;
+    for (std::size_t i = 0; i < segments_.size(); ++i)
+      if (found_[i] > 0) segments_[i].loops = nullptr, ++dropped;
     return dropped;
   }
   tally run(executor const& threads, pass const& p) {
     tally sum;
-    each_part(threads, [&](segment& s, index first, index last) {
-      if (!s.run) return;
+    each_part(threads, [&](segment const& s, index first, index last) {
+      if (!s.loops) return;
       tally t;
-      s.run(s, p, first, last, t);
-      if (t.non_finite > 0) std::atomic_ref<index>(sum.non_finite).fetch_add(t.non_finite, std::memory_order_relaxed);
-      if (t.stalled > 0) std::atomic_ref<index>(sum.stalled).fetch_add(t.stalled, std::memory_order_relaxed);
+      s.loops->run(s, p, first, last, t);
+      add_to(sum.non_finite, t.non_finite), add_to(sum.stalled, t.stalled);
     });
     return sum;
   }
 
  private:
+  static void add_to(index& sum, index n) {
+    if (n > 0) std::atomic_ref<index>(sum).fetch_add(n, std::memory_order_relaxed);
+  }
+
   // Cuts are at multiples of 64 elements of a leaf. Every element is made by the same operations whoever makes it.
   template <class F>
   void each_part(executor const& threads, F f) {
@@ -143,6 +147,7 @@ class plan {
   }
 
   std::vector<segment> segments_;
+  std::vector<index> found_;
   index total_ = 0;
 };
 

@@ -15,8 +15,25 @@ namespace selfpred {
 /// own casts. Specialise it where these are missing or slow. The bits must be sign, exponent and significand in this order.
 template <class S>
 struct narrow_float {
-  static float widen(S x) { return static_cast<float>(x); }
+  static float widen(S const& x) { return static_cast<float>(x); }
   static S round(float x) { return static_cast<S>(x); }  ///< to nearest
+};
+
+/// narrow_float of any type whose 16 bits are the upper half of a float's, in arithmetic that compilers vectorise:
+/// template <> struct selfpred::narrow_float<my::bf16> : selfpred::upper_half_of_float<my::bf16> {};
+template <class S>
+struct upper_half_of_float {
+  static float widen(S const& x) {
+    std::uint16_t bits;  // by memcpy: g++ 12 does not vectorise a bit_cast from a class
+    std::memcpy(&bits, &x, sizeof bits);
+    return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+  }
+  static S round(float x) {
+    auto const bits = std::bit_cast<std::uint32_t>(x);
+    bool const is_nan = (bits & 0x7FFF'FFFFU) > 0x7F80'0000U;
+    std::uint32_t const rounded = (bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16, quiet = (bits >> 16) | 0x40U;
+    return std::bit_cast<S>(static_cast<std::uint16_t>(is_nan ? quiet : rounded));
+  }
 };
 
 namespace detail {
