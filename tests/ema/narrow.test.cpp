@@ -35,11 +35,13 @@ struct bare {
 };
 
 }  // namespace own
+// [narrow]
 template <>
 struct selfpred::narrow_float<own::bare> {
   static float widen(own::bare x) { return static_cast<float>(std::bit_cast<own::brain>(x)); }
   static own::bare round(float x) { return std::bit_cast<own::bare>(own::brain(x)); }
 };
+// [/narrow]
 
 namespace {
 

@@ -31,12 +31,14 @@ sp::executor backwards(int parts) {
             for (int i = n - 1; i >= 0; --i) task(i);
           }};
 }
+// [executor]
 sp::executor threads(int parts) {
   return {parts, [](int n, sp::part_task task) {
             std::vector<std::jthread> all;
             for (int i = 0; i < n; ++i) all.emplace_back([=] { task(i); });
           }};
 }
+// [/executor]
 std::vector<float> after(sp::executor run, sp::non_finite_policy p) {
   sp::ema_target target{model_of(0.1), sp::constant_momentum{0.9},
                         sp::ema_options{.non_finite = p, .threads = std::move(run)}};

@@ -48,9 +48,16 @@ TEST_CASE("ema_target: the caller's step is used once", "[ema]") {
 TEST_CASE("ema_target: gradient accumulation is an update after the micro-batches that moved the optimiser", "[ema]") {
   double online = 0;
   sp::ema_target target{online, sp::constant_momentum{0.5}};
+  // [accumulation]
   std::int64_t optimiser_step = 0;
-  for (int micro = 0; micro < 12; ++micro)
-    if (micro % 4 == 3) online += 1, target.update(online, optimiser_step++);
+  for (int micro = 0; micro < 12; ++micro) {
+    // ... accumulate the gradients of a micro-batch
+    if (micro % 4 == 3) {
+      online += 1;  // the optimiser's step
+      target.update(online, optimiser_step++);
+    }
+  }
+  // [/accumulation]
   CHECK(target.step() == 3);
   CHECK(target.model() == 2.125);  // 0.5, 1.25, 2.125
 }

@@ -47,10 +47,12 @@ TEST_CASE("start_after: held or copied first, then from the schedule's own step 
 }
 
 TEST_CASE("then_momentum, clamped_momentum, by_epoch, batch_corrected", "[schedule]") {
+  // [compose]
   // DINOv2: frozen, a line, a cosine
   constexpr sp::then_momentum tau{
       sp::constant_momentum{0}, 10,
       sp::then_momentum{sp::linear_momentum{.base = 0, .steps = 5, .end = 0.9}, 5, sp::cosine_momentum{0.9, 20}}};
+  // [/compose]
   static_assert(tau(9) == 0 && tau(10) == 0 && tau(15) == 0.9 && tau(35) == 1);
   static_assert(sp::clamped_momentum{sp::constant_momentum{0.2}, 0.5, 0.9}(3) == 0.5);
   static_assert(sp::clamped_momentum{sp::constant_momentum{0.95}, 0.5, 0.9}(3) == 0.9);
