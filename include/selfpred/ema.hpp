@@ -94,6 +94,18 @@ class ema_target {
     return swapped_weights<ema_target, Model>(*this, online);
   }
   bool swapped() const { return swapped_.on; }
+  /// online <- online + weight (target - online) of the leaves that are averaged: switch EMA; weight 1 copies.
+  void write_back(Model& online, double weight = 1) {
+    expect_ready();
+    ema_report unused;
+    look_at_all(online, {}, unused);
+    std::size_t at = 0;
+    auto const back = [&](auto& x, auto& y) {
+      if (state_.leaves[at++].policy == leaf_policy::average) detail::write_back(weight, y, x);
+    };
+    pair_parameters(online, model_, back);
+    pair_buffers(online, model_, back);
+  }
 
   /// Narrow leaves from their float shadows, where options().narrow is cast_back::on_request.
   void refresh(bool stochastic = false) {

@@ -148,3 +148,24 @@ TEST_CASE("swap_with: views and opaque tensors exchange their values", "[ema]") 
   }
   CHECK(held->v[0] == 8);
 }
+
+TEST_CASE("write_back: the online model goes on from the average, or towards it", "[ema]") {
+  auto target = half_way();
+  network online = all(4);
+  target.write_back(online, 0.5);
+  CHECK(numbers(online) == std::vector<double>{3, 3, 3, 4, 4});  // buffers that are not averaged stay
+  target.write_back(online);
+  CHECK(numbers(online) == std::vector<double>{2, 2, 2, 4, 4});
+  CHECK(numbers(target.model()) == std::vector<double>{2, 2, 2, 3, 3});
+  auto averaged = half_way(sp::leaf_policy::average);
+  averaged.write_back(online = all(4), 0.5);
+  CHECK(numbers(online) == std::vector<double>{3, 3, 3, 3, 3});  // an integer was copied, and is again
+  using vector = Eigen::Matrix<Eigen::half, Eigen::Dynamic, 1>;
+  vector narrow = vector::Constant(3, Eigen::half(1.0F));
+  sp::ema_target of_half{narrow, sp::constant_momentum{0.5}};
+  narrow.setConstant(Eigen::half(5.0F));
+  of_half.write_back(narrow, 0.25);
+  CHECK(static_cast<float>(narrow[2]) == 4);
+  auto const guard = target.swap_with(online);
+  CHECK_THROWS_AS(target.write_back(online), sp::state_error);
+}

@@ -37,6 +37,25 @@ void exchange(X& x, Y& y) {
   }
 }
 
+/// y <- y + w (x - y) once, in any type: a narrow y is rounded to nearest.
+template <class X, class Y>
+void write_back(double w, X const& x, Y& y) {
+  if constexpr (is_narrow_leaf<Y>)
+    detail::walk(detail::memory(x), detail::memory(y), [w](index n, auto const* u, index su, auto* v, index sv) {
+      using narrow = narrow_float<leaf_element_t<Y>>;
+      for (index i = 0; i < n; ++i)
+        v[i * sv] = narrow::round(
+            w == 1 ? narrow::widen(u[i * su])
+                   : ema_step<float>(static_cast<float>(w), narrow::widen(u[i * su]), narrow::widen(v[i * sv])));
+    });
+  else if constexpr (is_integral_leaf<Y>)
+    detail::assign(x, y);
+  else if constexpr (tensor<Y>)
+    lerp(w, x, y);
+  else
+    y = w == 1 ? x : ema_step<Y>(static_cast<Y>(w), x, y);
+}
+
 }  // namespace detail
 
 /// The scope in which a model runs with the weights of its EMA target: made by ema_target::swap_with, it gives the weights
