@@ -4,6 +4,8 @@
 #pragma once
 #include <selfpred/diagnostics/diagnostics.hpp>
 #include <selfpred/ema.hpp>
+#include <selfpred/ema/checksum.hpp>
+#include <selfpred/ema/profiles.hpp>
 #include <selfpred/fused_update.hpp>
 #include <selfpred/members.hpp>
 #include <selfpred/objective.hpp>
@@ -17,6 +19,10 @@
 #include <selfpred/predictor/newton_schulz.hpp>
 #include <selfpred/predictor/stiefel.hpp>
 #include <selfpred/predictor/visser.hpp>
+#include <selfpred/schedule/compose.hpp>
 #include <selfpred/schedule/constant.hpp>
 #include <selfpred/schedule/cosine.hpp>
+#include <selfpred/schedule/linear.hpp>
+#include <selfpred/schedule/power.hpp>
+#include <selfpred/schedule/warm_up.hpp>
 #include <selfpred/version.hpp>

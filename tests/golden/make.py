@@ -1106,9 +1106,55 @@ def topic_ema():
     return topic
 
 
+def power_overlap(ga, ta, gb, tb):
+    """EDM2's inner product of two power profiles, the first ending at ta and the second at tb."""
+    exponent = gb if ta < tb else -ga
+    return (ga + 1) * (gb + 1) * (ta / tb) ** exponent / ((ga + gb + 1) * max(ta, tb))
+
+
+def topic_schedule():
+    topic = Topic("schedule", "tau of updates k; g = gamma, u = sigma^-2: sigma^2 = (g + 1) / ((g + 2)^2 (g + 3))",
+                  "power: (k / (k + 1))^(g + 1); inverse_gamma: min(most, 1 - (1 + k / gamma)^-p)",
+                  "half_life: 2^(-batch / min(half_life, ramp batch (k + 1))); debiased: 1 - (1 - tau) / (1 - tau^(k + 1))",
+                  "post_hoc: weights of snapshots (gamma, t) for the profile (wanted_gamma, wanted_t), their sum 1")
+    steps = [0, 1, 2, 9, 100, 4095, 10**6]
+    for i, text in enumerate(("0.05", "0.1", "0.2", "0.28")):
+        sigma = number(text)
+        u = 1 / sigma ** 2
+        g = max(r.real for r in mpmath.polyroots([1, 7, 16 - u, 12 - u], maxsteps=200, extraprec=200) if abs(r.imag) < mpf(10) ** -30)
+        check_close([[sigma]], [[mpmath.sqrt((g + 1) / ((g + 2) ** 2 * (g + 3)))]], "1e-46", "power")
+        topic.case(f"power_{i}").scalar("sigma", sigma).scalar("gamma", g).row("k", steps)
+        topic.row("tau", [(mpf(k) / (k + 1)) ** (g + 1) for k in steps]).end()
+    for i, (gamma, power, most) in enumerate((("1", "2/3", "0.9999"), ("10", "0.75", "1"), ("1", "1", "1"))):
+        p = number(power) if "/" not in power else mpf(float(mpf(2) / 3))
+        topic.case(f"inverse_gamma_{i}").scalar("gamma", number(gamma)).scalar("power", p).scalar("most", number(most))
+        topic.row("k", steps)
+        topic.row("tau", [min(number(most), 1 - (1 + k / number(gamma)) ** -p) if k else mpf(0) for k in steps]).end()
+    for i, (half, batch, ramp) in enumerate((("500000", "2048", "0.09"), ("100", "1", "1"), ("7", "3", "2"))):
+        h, b, r = number(half), number(batch), number(ramp)
+        topic.case(f"half_life_{i}").scalar("half_life", h).scalar("batch", b).scalar("ramp", r).row("k", steps)
+        topic.row("tau", [mpf(2) ** (-b / min(h, r * b * (k + 1))) for k in steps]).end()
+    for i, text in enumerate(("0.9", "0.999")):
+        tau = number(text)
+        topic.case(f"debiased_{i}").scalar("base", tau).row("k", steps)
+        topic.row("tau", [1 - (1 - tau) / (1 - tau ** (k + 1)) if k else mpf(0) for k in steps]).end()
+    gammas, times = [number("16.97"), number("6.94")], [256, 512, 1024]
+    snapshots = [(g, mpf(t)) for t in times for g in gammas]
+    for i, (gamma, time) in enumerate((("12", 1024), ("9.5", 900), ("16.97", 512))):
+        wanted = (number(gamma), mpf(time))
+        a = [[power_overlap(*x, *y) for y in snapshots] for x in snapshots]
+        raw = solve(a, [[power_overlap(*x, *wanted)] for x in snapshots])
+        total = mpmath.fsum(r[0] for r in raw)
+        topic.case(f"post_hoc_{i}").scalar("wanted_gamma", wanted[0]).scalar("wanted_t", wanted[1])
+        topic.row("gamma", [s[0] for s in snapshots]).row("t", [s[1] for s in snapshots])
+        topic.row("weights", [r[0] / total for r in raw]).end()
+    return topic
+
+
 TOPICS = (topic_newton_schulz, topic_newton_schulz_stages, topic_visser, topic_stiefel, topic_direct_pred,
           topic_neumann, topic_linear_regression, topic_direct_copy, topic_statistics, topic_pipeline,
-          topic_loss, topic_objective, topic_objective_options, topic_ema)
+          topic_loss, topic_objective, topic_objective_options, topic_ema,
+          topic_schedule)
 
 
 def main(arguments):

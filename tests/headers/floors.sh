@@ -12,13 +12,13 @@ function floor_of(header) {
   if (header ~ "^(version|config|error)\\.hpp$") return 0
   if (header ~ "^(view|concepts|ops)\\.hpp$") return 1
   if (header ~ "^checkpoint/") return 7
-  if (header ~ "^(host|adapters)/") return header ~ "^host/(array|operations|rows|shaped|walk)\\.hpp$" ? 1 : 7
+  if (header ~ "^(host|adapters)/") return header ~ "^host/(array|element|operations|rows|shaped|walk)\\.hpp$" ? 1 : 7
   if (header ~ "^((model|members|stop_gradient|workspace)|schedule/[^/]+)\\.hpp$") return 2
   if (header ~ "^optimizer/[^/]+\\.hpp$") return 2
   if (header == "covariances.hpp") return 2.6
   if (header == "moment_block.hpp") return 2.8
   if (header ~ "^testing/[^/]+\\.hpp$") return 2.5  # for the tests of users: may use floor 2, nobody stands on it
-  if (header ~ "^((ema|statistics)|linalg/[^/]+)\\.hpp$") return 3
+  if (header ~ "^((ema|statistics)|(ema|linalg)/[^/]+)\\.hpp$") return 3
   if (header ~ "^(loss|predictor/[^/]+|diagnostics/[^/]+|fused_update)\\.hpp$") return 4
   if (header ~ "^objective(_options|_directions)?\\.hpp$") return 5
   if (header == "selfpred.hpp") return 6
@@ -33,6 +33,8 @@ function neighbours(header, other) {
   if (header ~ "/diagnostics/" && other ~ "/diagnostics/") return tier(other) < tier(header)
   if (other ~ "/optimizer/(rule|step|streams)\\.hpp$") return header ~ "/optimizer/" && header !~ "/(rule|step|streams)\\.hpp$"
   if (header ~ "/optimizer/plan\\.hpp$" && other ~ "/model\\.hpp$") return 1
+  if (other ~ "/schedule/(math|schedule)\\.hpp$") return header ~ "/schedule/" && header !~ "/(math|schedule)\\.hpp$"
+  if (header ~ "/ema(/[a-z]+)?\\.hpp$" && other ~ "/ema(/[a-z]+)?\\.hpp$") return storey(other) < storey(header)
   if (other ~ "/model\\.hpp$" && header ~ "/members\\.hpp$") return 1
   if (other ~ "/objective_(options|directions)\\.hpp$") return header ~ "/objective(_directions)?\\.hpp$"
   return floor_of(header) == 7 || (floor_of(header) == 1 && rank(other) <= rank(header) && rank(header) > 1)
@@ -41,6 +43,7 @@ function neighbours(header, other) {
 function tier(header) {
   return header ~ "/diagnostics/diagnostics" ? 3 : header ~ "/(spectrum|collapse_alarm)\\." ? 0 : header ~ "/(decompose|scatter)\\." ? 1 : 2
 }
+function storey(header) { return index("policy options kernels plan names leaf state swap checksum posthoc ema profiles", stem(header)) }
 function rank(header) { return header ~ "/host/" ? 100 : index("view concepts ops", stem(header)) }
 function stem(header) { sub(/.*\//, "", header); sub(/\.hpp$/, "", header); return header }
 function wrong(text) { print FILENAME ":" FNR ": " text; failed = 1 }

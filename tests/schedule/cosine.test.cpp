@@ -44,3 +44,19 @@ TEST_CASE("cosine_momentum: a schedule of no steps has ended", "[schedule]") {
   CHECK(cosine_momentum{.base = 0.9, .steps = 0}(0) == 1);
   CHECK(cosine_momentum{.base = 0.9, .steps = 0}(5) == 1);
 }
+
+TEST_CASE("cosine_momentum: a constant expression with exact ends, which no run can miss", "[schedule]") {
+  constexpr cosine_momentum tau{.base = 0.996, .steps = 1000};
+  static_assert(tau(0) == 0.996 && tau(1000) == 1 && tau(-1) == 0.996 && tau(5000) == 1);
+  static_assert(tau(500) > 0.99799999 && tau(500) < 0.99800001);
+  static_assert(cosine_momentum{.base = 0.9, .steps = 10, .end = 0.99}(10) == 0.99);
+  using to_last = selfpred::cosine_momentum_to_last_step;
+  static_assert(to_last{.base = 0.99, .steps = 100}(0) == 0.99 && to_last{.base = 0.99, .steps = 100}(99) == 1);
+  static_assert(to_last{.base = 0.99, .steps = 1}(0) == 1 && to_last{.steps = 0}(0) == 1);
+  CHECK(to_last{.base = 0.9, .steps = 11}(5) == cosine_momentum{.base = 0.9, .steps = 10}(5));
+}
+
+TEST_CASE("cosine_momentum: 1 - tau is symmetric about the middle", "[schedule]") {
+  cosine_momentum const tau{.base = 0.9, .steps = 998};
+  for (int k = 0; k <= 499; ++k) CHECK_THAT(tau(k) + tau(998 - k), WithinAbs(1.9, 1e-15));
+}

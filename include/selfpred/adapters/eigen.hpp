@@ -8,6 +8,11 @@
 #include <selfpred/ops.hpp>
 
 namespace selfpred {
+
+/// Eigen's own cast writes halves of a word through a pointer, which no compiler vectorises.
+template <>
+struct narrow_float<Eigen::bfloat16> : upper_half_of_float<Eigen::bfloat16> {};
+
 namespace detail {
 
 template <class T>

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <selfpred/host/array.hpp>
+#include <selfpred/host/element.hpp>
 #include <selfpred/host/rows.hpp>
 #include <selfpred/host/walk.hpp>
 
@@ -21,11 +22,6 @@ struct tensor_traits<strided<S, R>> : does_operations<strided<S, R>> {
 };
 
 namespace detail {
-
-/// Integers are copied and never averaged; below 24 bits of significand an average stalls (an update under half an ulp
-/// is lost), so narrow floats are not averaged in place either.
-template <class S>
-inline constexpr bool averages = !std::numeric_limits<S>::is_integer && sizeof(S) >= sizeof(float);
 
 /// Reference products for element types without an engine (long double, a user's own).
 template <class S>
@@ -94,19 +90,17 @@ struct host_operations : default_operations<host_operations<S>> {
         for (index i = 0; i < n; ++i) v[i * sv] = p * u[i * su] + q * v[i * sv];
     });
   }
-  // y + w (x - y) has x = y as an exact fixed point. (1 - w) y + w x has not: the two rounded weights need not sum to 1,
-  // and at w = 1e-4 in float a standing x is missed by 3e-4.
   static void lerp(double w, in const& x, out const& y) {
     refuse_integers();
     static_assert(std::numeric_limits<S>::is_integer || detail::averages<S>,
                   "selfpred: averaging in a narrow type loses every small update; keep the average in float");
     if (w == 1) return copy(x, y);
-    S const p = static_cast<S>(w);
+    auto const p = static_cast<detail::coefficient_t<S>>(w);
     detail::walk(x, y, [=](index n, S const* u, index su, S* v, index sv) {
       if (su == 1 && sv == 1)
-        for (index i = 0; i < n; ++i) v[i] += p * (u[i] - v[i]);
+        for (index i = 0; i < n; ++i) v[i] = detail::ema_step<S>(p, u[i], v[i]);
       else
-        for (index i = 0; i < n; ++i) v[i * sv] += p * (u[i * su] - v[i * sv]);
+        for (index i = 0; i < n; ++i) v[i * sv] = detail::ema_step<S>(p, u[i * su], v[i * sv]);
     });
   }
   static double dot(in const& x, in const& y) {

@@ -11,8 +11,8 @@ struct joint_loop {
   int depth = 0;
   std::array<index, max_rank> extent{}, x{}, y{};
 
-  template <class A, class B>
-  joint_loop(strided<A> const& a, strided<B> const& b) {
+  template <class A, int R, class B, int Q>
+  joint_loop(strided<A, R> const& a, strided<B, Q> const& b) {
     for (int i = 0; i < a.rank; ++i) {
       auto const d = static_cast<std::size_t>(i);
       if (a.extent[d] == 1) continue;
@@ -36,8 +36,8 @@ struct joint_loop {
 };
 
 /// run(n, x, step_of_x, y, step_of_y) for every run of x and y together. The shapes must be equal.
-template <class A, class B, class Run>
-void walk(strided<A> const& x, strided<B> const& y, Run run) {
+template <class A, int R, class B, int Q, class Run>
+void walk(strided<A, R> const& x, strided<B, Q> const& y, Run run) {
   if (x.shape() != y.shape())
     throw shape_error(complaint("selfpred", "the shape of y", y.shape().text(), x.shape().text()));
   for (int d = 0; d < x.rank; ++d)

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+// One pass over many tensors: their index ranges are laid end to end and cut once into parts of equal work.
+#pragma once
+#include <atomic>
+#include <selfpred/ema/kernels.hpp>
+#include <selfpred/host/operations.hpp>
+
+namespace selfpred::detail {
+
+template <class T>
+inline constexpr bool is_strided = false;
+template <class S, int R>
+inline constexpr bool is_strided<strided<S, R>> = true;
+template <class T>
+struct element_type {
+  using type = T;
+};
+template <class S, int R>
+struct element_type<strided<S, R>> {
+  using type = std::remove_const_t<S>;
+};
+
+/// A leaf as memory: what a host tensor shows, a number as one element, or nothing for tensors that do their operations.
+template <class T>
+auto memory(T& x) {
+  if constexpr (std::is_arithmetic_v<std::remove_const_t<T>>)
+    return view_matrix(&x, 1, 1, 1, 1);
+  else if constexpr (is_strided<std::remove_cvref_t<operand_t<T>>>)
+    return detail::operand(x);
+  else
+    return nullptr;
+}
+template <class T>
+using memory_t = decltype(detail::memory(std::declval<T&>()));
+/// The element type of a leaf, or void.
+template <class T>
+using leaf_element_t =
+    std::conditional_t<std::is_same_v<memory_t<T>, std::nullptr_t>, void, typename element_type<memory_t<T>>::type>;
+
+template <class A, int R, class B, int Q>
+bool same_extents(strided<A, R> const& x, strided<B, Q> const& y) {
+  if (x.rank != y.rank) return false;
+  for (int d = 0; d < x.rank; ++d)
+    if (x.extent[static_cast<std::size_t>(d)] != y.extent[static_cast<std::size_t>(d)]) return false;
+  return true;
+}
+/// The number of elements of x and y, of equal extents, where both lie in one run in the same order; else -1.
+template <class A, int R, class B, int Q>
+index joint_run(strided<A, R> const& x, strided<B, Q> const& y) {
+  index size = 1;
+  bool row_major = true;
+  for (int i = x.rank - 1; i >= 0; --i) {
+    auto const d = static_cast<std::size_t>(i);
+    row_major = row_major && (x.extent[d] == 1 || (x.stride[d] == size && y.stride[d] == size));
+    size *= x.extent[d];
+  }
+  if (row_major || size == 0) return size;
+  joint_loop const loop(x, y);
+  return loop.depth == 1 && loop.x[0] == 1 && loop.y[0] == 1 ? size : -1;
+}
+/// A dense layout of x's shape in the order of x's strides, at p.
+template <class S, class A, int R>
+strided<S> dense_like(S* p, strided<A, R> const& x) {
+  strided<S> v = view_dense(p, x.shape());
+  std::array<std::size_t, max_rank> order{};  // dimensions, the fastest of x first
+  for (std::size_t d = 0; d < static_cast<std::size_t>(x.rank); ++d) {
+    std::size_t k = static_cast<std::size_t>(x.rank) - 1 - d, at = d;  // the last comes first where strides are equal
+    for (; at > 0 && std::abs(x.stride[order[at - 1]]) > std::abs(x.stride[k]); --at) order[at] = order[at - 1];
+    order[at] = k;
+  }
+  index step = 1;
+  for (int i = 0; i < x.rank; ++i) {
+    std::size_t const d = order[static_cast<std::size_t>(i)];
+    v.stride[d] = step, step *= v.extent[d];
+  }
+  return v;
+}
+
+/// The segments of one update. The memory for them is kept from one to the next.
+class plan {
+ public:
+  void reserve(std::size_t leaves) { segments_.reserve(leaves), found_.reserve(leaves); }
+  void clear() { segments_.clear(), total_ = 0; }
+  void add(segment& s) {
+    s.start = total_, total_ += s.size;
+    segments_.push_back(s);
+  }
+
+  /// Counts infinities and NaN of each segment; returns the sum.
+  index scan(executor const& threads) {
+    found_.assign(segments_.size(), 0);
+    each_part(threads, [this](segment const& s, index first, index last) {
+      tally t;
+      s.loops->scan(s, pass{}, first, last, t);
+      add_to(found_[static_cast<std::size_t>(&s - segments_.data())], t.non_finite);
+    });
+    index sum = 0;
+    for (index n : found_) sum += n;
+    return sum;
+  }
+  /// Segments whose scan has found any are left out of run; returns how many.
+  index drop_non_finite() {
+    index dropped = 0;
+    for (std::size_t i = 0; i < segments_.size(); ++i)
+      if (found_[i] > 0) segments_[i].loops = nullptr, ++dropped;
+    return dropped;
+  }
+  tally run(executor const& threads, pass const& p) {
+    tally sum;
+    each_part(threads, [&](segment const& s, index first, index last) {
+      if (!s.loops) return;
+      tally t;
+      s.loops->run(s, p, first, last, t);
+      add_to(sum.non_finite, t.non_finite), add_to(sum.stalled, t.stalled);
+    });
+    return sum;
+  }
+
+ private:
+  static void add_to(index& sum, index n) {
+    if (n > 0) std::atomic_ref<index>(sum).fetch_add(n, std::memory_order_relaxed);
+  }
+
+  // Cuts are at multiples of 64 elements of a leaf. Every element is made by the same operations whoever makes it.
+  template <class F>
+  void each_part(executor const& threads, F f) {
+    constexpr index least = 32768, unit = 64;  // elements worth a thread
+    auto const parts = static_cast<int>(std::clamp<index>(total_ / least, 1, std::max(1, threads.parts)));
+    if (parts == 1 || !threads.run) {
+      for (auto& s : segments_) f(s, 0, s.size);
+      return;
+    }
+    auto const cut = [&](int i) { return total_ / parts * i + std::min<index>(i, total_ % parts); };
+    auto part = [&](int i) {
+      index const begin = cut(i), end = cut(i + 1);
+      auto const within = [](segment const& s, index at) {
+        return at >= s.start + s.size ? s.size : std::max<index>(at - s.start, 0) / unit * unit;
+      };
+      auto s = std::upper_bound(segments_.begin(), segments_.end(), begin,
+                                [](index at, segment const& x) { return at < x.start + x.size; });
+      for (; s != segments_.end() && s->start < end; ++s) {
+        index const first = within(*s, begin), last = within(*s, end);
+        if (first < last) f(*s, first, last);
+      }
+    };
+    threads.run(parts, part_task(part));
+  }
+
+  std::vector<segment> segments_;
+  std::vector<index> found_;
+  index total_ = 0;
+};
+
+}  // namespace selfpred::detail
