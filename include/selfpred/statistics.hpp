@@ -12,7 +12,8 @@ namespace selfpred {
 ///
 /// Each micro-batch is one product in M's element type; W, by default wider (double on hosts), holds the sums over
 /// micro-batches, so that their number does not change the result beyond the rounding of one. statistics<M, M> sums in M,
-/// within M's range. Centred moments subtract each block's own mean before its product: no digits cancel.
+/// within M's range. Centred moments subtract each block's own mean before its product: in float no
+/// digits cancel. The raw sums are in double, and lose eps (mean / deviation)^2 where the mean is taken out of them.
 /// Latents enter detached. `sums()` is what a reduction over ranks adds up.
 /// Errors: shape_error; non_finite_error (hosts) for a batch with NaN or infinity. The sums are then as before.
 /// Cost of add: a symmetric product b f^2 a view and a product b f^2 a pair; no allocation after the first call of a
