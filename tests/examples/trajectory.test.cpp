@@ -23,7 +23,7 @@ TEST_CASE("a look at a multiple of the identity, and at latents of a known spect
   CHECK_THAT(s.stable_rank, WithinAbs(1, 1e-6));
   CHECK_THAT(s.trace, WithinAbs(1, 1e-6));
   CHECK_THAT(s.polar_distance, WithinAbs(0, 1e-3));  // the root of such a rounding
-  CHECK_THAT(s.lower, WithinAbs(0.203125, 1e-6));  // of 1/16, 4/16, 9/16 and 1, between neighbours linear
+  CHECK_THAT(s.lower, WithinAbs(0.203125, 1e-6));    // of 1/16, 4/16, 9/16 and 1, between neighbours linear
   CHECK_THAT(s.median, WithinAbs(0.40625, 1e-6));
   CHECK_THAT(s.upper, WithinAbs(0.671875, 1e-6));
   auto entropy = 0.0;  // of the singular values 1, 2, 3, 4
