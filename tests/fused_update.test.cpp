@@ -210,6 +210,26 @@ TEST_CASE("fused_update: tau of 1 does not touch the target, tau of 0 copies", "
   CHECK(ulps(t, w) == 0);
 }
 
+TEST_CASE("fused_update: a target that does more than average is refused, and nothing is written", "[fused]") {
+  model w = make(1);
+  model const g = make(2), before = w;
+  sp::fused_update update{sp::sgd{}, w};
+  auto const options = std::vector<sp::ema_options>{
+      {.leaves = sp::leaf_policies(sp::leaf_policy::copy).name("a", sp::leaf_policy::copy)},
+      {.leaves = sp::leaf_policies(sp::leaf_policy::copy).name("a", sp::leaf_policy::skip)},
+      {.non_finite = sp::non_finite_policy::refuse},
+      {.count_stalls = true}};
+  for (auto const& o : options) {
+    sp::ema_target target{w, sp::constant_momentum{0.5}, o};
+    CHECK_THROWS_AS(update(w, g, target), sp::domain_error);
+    CHECK(ulps(w, before) == 0);
+    CHECK(update.step() == 0);
+  }
+  sp::ema_target plain{w, sp::constant_momentum{0.5}};
+  update(w, g, plain);
+  CHECK(plain.step() == 1);
+}
+
 TEST_CASE("fused_update: everything is looked at before anything is written", "[fused]") {
   model w = make(1);
   model const g = make(2), before = w;

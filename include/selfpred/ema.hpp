@@ -81,6 +81,7 @@ class ema_target {
   double momentum() const { return static_cast<double>(schedule_(step_)); }
   Schedule const& schedule() const { return schedule_; }
   ema_options const& options() const { return state_.options; }
+  bool averages_plainly() const { return state_.averages_plainly(); }  ///< in place and no more, as fused_update does
 
   /// Evaluate with the target's weights: until the scope ends, `online` has them and the target has online's. update, model
   /// and a second swap throw state_error meanwhile, so nothing can be saved the wrong way round. O(1) a tensor that owns

@@ -59,7 +59,7 @@ follower(M&, double) -> follower<M>;
 /// Parameters are float or double in host memory. Buffers are not touched: a model with buffers is followed through
 /// follower{target.model(), tau}, and its buffers are the caller's.
 /// Errors, before anything is written: shape_error for number, names and shapes of tensors; alias_error for weights in the
-/// storage of gradient or target; domain_error for options and tau. Cost: one pass, one more over w and g for rules that
+/// storage of gradient or target; domain_error for options, tau, and a target that does more than average. Cost: one pass, one more over w and g for rules that
 /// read norms (lars); no allocation after construction.
 /// Example: examples/fused_update.cpp
 template <optimizer_rule Rule, class Executor = serial_executor>
@@ -119,6 +119,10 @@ class fused_update {
     static_assert(!has_buffers<T>,
                   "selfpred: fused_update does not know what becomes of this model's buffers: pass "
                   "follower{target.model(), tau}, and copy or average the buffers yourself");
+    if (!target.averages_plainly())
+      throw domain_error(
+          "fused_update: the target has policies, shadows or guards of its own, expected every leaf averaged and "
+          "non_finite unchecked; or call target.update(online) after a step without it");
     plan_.take_target(online, target.model(), target.momentum());
   }
   template <class M, class T>

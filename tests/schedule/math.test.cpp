@@ -18,7 +18,7 @@ TEST_CASE("schedule math: constant expressions with exact ends", "[schedule]") {
   static_assert(d::exp2(0) == 1 && d::exp2(10) == 1024 && d::exp2(-1) == 0.5 && d::exp2(-2000) == 0);
   static_assert(d::log2_ratio(8, 1) == 3 && d::log2_ratio(1, 4) == -2 && d::log2_ratio(5, 5) == 0);
   static_assert(d::pow(0, 2) == 0 && d::pow(0, 0) == 1 && d::pow(1, 1e9) == 1 && d::pow(0.3, 1) == 0.3);
-  static_assert(d::square_root(0) == 0 && d::square_root(4) == 2 && d::square_root(0.25) == 0.5);
+  static_assert(d::newton_root(0) == 0 && d::newton_root(4) == 2 && d::newton_root(0.25) == 0.5);
   CHECK_THROWS_AS(d::exp2(2000), selfpred::domain_error);
 }
 
@@ -30,7 +30,7 @@ TEST_CASE("schedule math: within a few units of the last place", "[schedule]") {
     double const x = -30 + 0.03 * i, y = std::exp2(x);
     exponential = std::max(exponential, ulps(d::exp2(x), y));
     logarithm = std::max(logarithm, ulps(d::log2_ratio(y, 1), std::log2(y)));
-    root = std::max(root, ulps(d::square_root(y), std::sqrt(y)));
+    root = std::max(root, ulps(d::newton_root(y), std::sqrt(y)));
   }
   CHECK(cosine < 4e-16);
   CHECK(exponential <= 4);

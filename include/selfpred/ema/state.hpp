@@ -32,6 +32,10 @@ struct ema_state {
     throw shape_error(complaint("ema_target", "the number of tensors", "above " + std::to_string(at),
                                 std::to_string(leaves.size()) + " as when the target was made"));
   }
+  bool averages_plainly() const {
+    return options.non_finite == non_finite_policy::unchecked && !options.count_stalls && shadows.empty() &&
+           std::ranges::all_of(leaves, [](auto const& l) { return l.policy == leaf_policy::average; });
+  }
   bool checks_first() const {
     return options.non_finite == non_finite_policy::refuse || options.non_finite == non_finite_policy::skip_leaves;
   }

@@ -18,7 +18,7 @@ S power(S const& x, double a) {
     for (S square = x; whole >= 1; whole = std::floor(whole / 2), square = square * square)
       if (std::fmod(whole, 2) == 1) result = result * square;
     while (fraction > 0) {
-      root = square_root(root), fraction *= 2;
+      root = selfpred::square_root(root), fraction *= 2;
       if (fraction >= 1) result = result * root, fraction -= 1;
     }
     return result;

@@ -56,7 +56,7 @@ constexpr double pow(double x, double p) {
   return x > 0 ? detail::exp2(p * log2_ratio(x, 1)) : 0;
 }
 /// The square root of x >= 0, by Newton from above.
-constexpr double square_root(double x) {
+constexpr double newton_root(double x) {
   if (x == 0) return 0;
   double root = x > 1 ? x : 1;
   for (;;) {

@@ -9,7 +9,7 @@ namespace selfpred {
 
 /// The relative standard deviation of the profile t^gamma: sigma^2 = (gamma + 1) / ((gamma + 2)^2 (gamma + 3)).
 constexpr double power_sigma(double gamma) {
-  return detail::square_root((gamma + 1) / ((gamma + 2) * (gamma + 2) * (gamma + 3)));
+  return detail::newton_root((gamma + 1) / ((gamma + 2) * (gamma + 2) * (gamma + 3)));
 }
 
 /// gamma of a relative standard deviation: the largest real root of g^3 + 7 g^2 + (16 - u) g + 12 - u with u = sigma^-2.
