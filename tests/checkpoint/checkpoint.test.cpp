@@ -112,7 +112,7 @@ TEST_CASE("checkpoint: what is written can be read by people", "[checkpoint]") {
   sp::save_checkpoint(at / "x", r.parts());
   auto const m = sp::read_safetensors_index(sp::input_file(at / "x")).metadata;
   CHECK(m.at("target.step") == "1");
-  CHECK(m.at("target.schedule") == R"({"type":"cosine_momentum","base":0.9,"steps":100})");
+  CHECK(m.at("target.schedule") == R"({"type":"cosine_momentum","base":0.9,"end":1.0,"steps":100})");
   CHECK(std::stod(m.at("target.momentum")) == r.target.momentum());
   CHECK_THAT(m.at("objective.options"), ContainsSubstring(R"("alpha":0.3,"predictor_momentum":0.99,"update_every":2)"));
   CHECK(m.at("objective.momentum_product") == "0.99");
@@ -138,7 +138,8 @@ TEST_CASE("checkpoint: another model, schedule or option is an error that names 
   refuses(two, "encoder", "there is no tensor 'encoder.0', expected one");
   refuses(fits, "other", "there is no tensor 'other', expected one");
   sp::ema_target shorter{fits, sp::cosine_momentum{.base = 0.9, .steps = 50}};
-  refuses(shorter, "target", R"('target.schedule' is {"type":"cosine_momentum","base":0.9,"steps":100}, expected)");
+  refuses(shorter, "target",
+          R"('target.schedule' is {"type":"cosine_momentum","base":0.9,"end":1.0,"steps":100}, expected)");
   sp::ema_target mine{fits, [](std::int64_t) { return 0.99; }};
   refuses(mine, "target", "is {\"type\":\"cosine_momentum\"");
   CHECK(shorter.step() == 0);

@@ -23,14 +23,14 @@ struct nested {
 
 TEST_CASE("describe: options by name, in one line", "[checkpoint]") {
   CHECK(sp::describe(sp::cosine_momentum{.base = 0.996, .steps = 7}).dump() ==
-        R"({"type":"cosine_momentum","base":0.996,"steps":7})");
+        R"({"type":"cosine_momentum","base":0.996,"end":1.0,"steps":7})");
   CHECK(
       sp::describe(sp::newton_schulz{.iterations = 9}).dump().starts_with(R"({"type":"newton_schulz","iterations":9)"));
   CHECK(sp::describe(sp::direct_copy{}).dump() == R"({"type":"direct_copy"})");
   CHECK(sp::describe(theirs::schedule{}).dump() == R"({"hidden":3})");
   CHECK(sp::describe(theirs::silent{}).dump() == R"({"type":"silent"})");
   CHECK(sp::describe(theirs::nested{}).dump() ==
-        R"({"type":"nested","c":null,"base":{"type":"cosine_momentum","base":0.99,"steps":1}})");
+        R"({"type":"nested","c":null,"base":{"type":"cosine_momentum","base":0.99,"end":1.0,"steps":1}})");
   CHECK(sp::describe([](std::int64_t) { return 1.0; }).dump() == R"({"type":"lambda"})");
   sp::objective_options a, b;
   b.loss.rows = sp::reduction::sum;
