@@ -114,15 +114,16 @@ TEST_CASE("narrow leaves: any order and stride", "[ema]") {
   using half_matrix = Eigen::Matrix<Eigen::half, Eigen::Dynamic, Eigen::Dynamic>;
   half_matrix const first = Eigen::MatrixXf::Random(37, 11).cast<Eigen::half>();
   half_matrix const second = Eigen::MatrixXf::Random(37, 11).cast<Eigen::half>();
-  sp::ema_target dense{first, sp::constant_momentum{0.25}};
-  dense.update(second);
+  sp::ema_target dense{first, sp::constant_momentum{0.99}};
+  constexpr int updates = 50;  // rounding each to half would show
+  for (int k = 0; k < updates; ++k) dense.update(second);
   std::vector<Eigen::half> a(37 * 24), b(37 * 24);
   using any = Eigen::Map<half_matrix, 0, Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>>;
   any x(a.data(), 37, 11, {80, 2}), y(b.data(), 37, 11, {2, 24});  // column-major with gaps, row-major with gaps
   x = first;
-  sp::ema_target sparse{x, y, sp::constant_momentum{0.25}, sp::ema_options{.count_stalls = true}};
+  sp::ema_target sparse{x, y, sp::constant_momentum{0.99}, sp::ema_options{.count_stalls = true}};
   x = second;
-  sparse.update(x);
+  for (int k = 0; k < updates; ++k) sparse.update(x);
   CHECK(sparse.model() == dense.model());
   CHECK(y == dense.model());
 }
