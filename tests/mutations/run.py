@@ -92,7 +92,9 @@ class Builder:
         out = folder / "test.o"
         r = self.compiled(TESTS / test, include, out, ["-O0", "-include", str(TESTS / "support" / "engine.hpp")])
         if r.returncode:
-            return "does not compile", r.stderr
+            errors = [line for line in r.stderr.split("\n") if " error: " in line]
+            proofs = [line for line in errors if f"tests/{test}" in line and "static assertion failed" in line]
+            return ("red" if errors and proofs == errors else "does not compile"), r.stderr
         program = folder / "test"
         r = subprocess.run([self.compiler, str(out), *map(str, objects), *self.libraries, "-o", str(program)],
                            text=True, capture_output=True)
@@ -107,6 +109,8 @@ class Builder:
 
 def first_failure(text):
     """The name of the first test case that failed: Catch2 prints it above its first report."""
+    if "static assertion failed" in text:
+        return "a static_assert"
     lines = text.split("\n")
     for i, line in enumerate(lines):
         if "FAILED:" in line or "due to unexpected exception" in line:
