@@ -139,7 +139,8 @@ def main():
         found = dict(line.rstrip("\n").split("\t", 1) for line in results_file.open())
         print("| bug | header | what it is | caught by |\n|---|---|---|---|")
         for b in bugs:
-            print(f"| `{b.name}` | `{b.header}` | {b.what} | {found[b.name]} |")
+            what = b.what.replace("|", "\\|")
+            print(f"| `{b.name}` | `{b.header}` | {what} | {found[b.name]} |")
         return 0
     if a.only:
         unknown = set(a.only) - {b.name for b in bugs}
