@@ -24,6 +24,18 @@ struct loss_options {
   }
 };
 
+namespace detail {
+
+/// Operations that have the loss and its gradient as one: host memory. Others compose it from the verbs.
+template <class Q, class T, class M>
+concept fused_loss = requires(Q const& q, T const& t, M& g) {
+  {
+    operations_t<Q const>::normalized_loss(1.0, 1.0, detail::operand(q), detail::operand(t), detail::operand(g))
+  } -> std::same_as<scalar_t<Q>>;
+};
+
+}  // namespace detail
+
 /// prediction_loss(q, stop_gradient(t), gradient, workspace, options): the loss of predictions q against targets t, both
 /// b x f, and gradient <- dL/dQ.
 ///
@@ -31,8 +43,9 @@ struct loss_options {
 /// the mean (Richemond et al. 2023, section 2; Grill et al. 2020, equation 2). Below the floor of epsilon, u = q /
 /// sqrt(epsilon) and dL/dq = 2 w (u - v) / sqrt(epsilon): value and gradient agree on both sides.
 /// The target is stopped<T>; a live tensor there does not compile. Errors: shape_error; alias_error for q and t in the
-/// same storage. The gradient must not share storage with q or t. Cost: six passes over b x f, one reduction, no
-/// allocation after the first call of a shape, no synchronisation.
+/// same storage. The gradient must not share storage with q or t. Cost: on hosts two passes over q and t, the second of
+/// which writes the gradient; else six passes over b x f and one reduction; no allocation after the first call of a
+/// shape, no synchronisation.
 /// Example: examples/objective_step.cpp
 struct prediction_loss_fn {
   template <matrix Q, stopped_tensor T, matrix M>
@@ -54,6 +67,10 @@ struct prediction_loss_fn {
       scalar_t<Q> const loss = scalar_t<Q>(w) * dot(gradient, gradient);
       axpby(2 * w, gradient, 0.0, gradient);
       return loss;
+    }
+    if constexpr (detail::fused_loss<Q, stopped_value_t<T>, M>) {
+      decltype(auto) g = detail::operand(gradient);
+      return operations_t<Q const>::normalized_loss(options.epsilon, w, detail::operand(q), detail::operand(t), g);
     }
     M& v = work.get(0, q, s);
     normalize_rows(options.epsilon, q, gradient);

@@ -12,7 +12,7 @@ function floor_of(header) {
   if (header ~ "^(version|config|error)\\.hpp$") return 0
   if (header ~ "^(view|concepts|ops)\\.hpp$") return 1
   if (header ~ "^checkpoint/") return 7
-  if (header ~ "^(host|adapters)/") return header ~ "^host/(array|element|operations|rows|shaped|walk)\\.hpp$" ? 1 : 7
+  if (header ~ "^(host|adapters)/") return header ~ "^host/(array|element|loss_rows|operations|rows|shaped|walk)\\.hpp$" ? 1 : 7
   if (header ~ "^((model|members|stop_gradient|workspace)|schedule/[^/]+)\\.hpp$") return 2
   if (header ~ "^optimizer/[^/]+\\.hpp$") return 2
   if (header == "covariances.hpp") return 2.6

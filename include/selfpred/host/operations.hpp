@@ -7,7 +7,7 @@
 #include <limits>
 #include <selfpred/host/array.hpp>
 #include <selfpred/host/element.hpp>
-#include <selfpred/host/rows.hpp>
+#include <selfpred/host/loss_rows.hpp>
 #include <selfpred/host/walk.hpp>
 
 namespace selfpred {
@@ -57,6 +57,8 @@ struct host_operations : default_operations<host_operations<S>> {
   using out = strided<S>;
   using in2 = matrix_view<S const>;
   using out2 = matrix_view<S>;
+  static constexpr double unit_roundoff =
+      std::is_floating_point_v<S> ? static_cast<double>(std::numeric_limits<S>::epsilon()) / 2 : 0;
 
   static selfpred::shape shape(in const& x) { return x.shape(); }
   static void const* storage(in const& x) { return x.data; }
@@ -159,6 +161,10 @@ struct host_operations : default_operations<host_operations<S>> {
   static void normalize_rows_adjoint(double epsilon, in2 x, out2 g) {
     expect_same("normalize_rows_adjoint", x, g);
     detail::normalize_rows_adjoint(epsilon, x, g);
+  }
+  static double normalized_loss(double epsilon, double weight, in2 q, in2 t, out2 g) {
+    expect_same("normalized_loss", q, t), expect_same("normalized_loss", q, g);
+    return detail::normalized_loss(epsilon, weight, q, t, g);
   }
   static void scale_rows(in2 w, in2 x, out2 y) {
     expect_same("scale_rows", x, y);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-#include <selfpred/linalg/newton_schulz.hpp>
+#include <selfpred/linalg/evaluation.hpp>
 #include <selfpred/predictor/rule.hpp>
 
 namespace selfpred {
@@ -11,17 +11,20 @@ namespace selfpred {
 ///
 /// The finite n is part of its meaning: P is a spectral filter that treats eigenvalues below 1.5^(-2n) ||S||_F linearly,
 /// and an exact root is another predictor. Shapes: S and P are f x f. S = 0 gives P = 0. Right for latents of any scale
-/// whose P is representable. Errors: domain_error for iterations < 0 or stages < 1.
-/// Cost: stages (3 n - 3) products f^3, no allocation after the first call, no synchronisation.
+/// whose P is representable. Errors: domain_error for iterations < 0, stages < 1, an evaluation that there is not.
+/// Cost: stages (3 n - 3) products f^3, or what `evaluate` has chosen; no allocation after the first call, no
+/// synchronisation.
 /// Example: make_objective<Eigen::MatrixXf>(newton_schulz{.iterations = 7, .stages = 2}, {.alpha = 0.3})
 struct newton_schulz {
   int iterations = 9;
   int stages = 1;
+  evaluation evaluate = {};
   static constexpr bool reads_cross_covariance = false;
 
   void check() const {
     detail::expect_at_least("newton_schulz", "iterations", iterations, 0);
     detail::expect_at_least("newton_schulz", "stages", stages, 1);
+    evaluate.check("newton_schulz");
   }
   moment_options moments() const { return {}; }
 
@@ -29,9 +32,9 @@ struct newton_schulz {
   void operator()(covariances<M> const& c, workspace<M>& work, M& p) const {
     scalar_t<M> factor(c.s_scale);  // a stage is homogeneous: NS(c A) = sqrt(c) NS(A)
     for (int k = 0; k < stages; ++k) {
-      auto const r = linalg::newton_schulz(k == 0 ? c.s : p, iterations, work);
+      auto const r = linalg::apply(filter(), plan<M>(k), k == 0 ? c.s : p, work);
       factor = square_root(factor * r.norm);
-      copy(r.a, p);
+      copy(r.value, p);
     }
     axpby(factor, p, 0.0, p);
   }
@@ -43,6 +46,24 @@ struct newton_schulz {
   template <matrix M>
   std::string caution(covariances<M> const&, workspace<M>&) const {
     return {};
+  }
+  /// Of P, in units of the root of ||S||_F that it has, beyond rounding: 0 for the recursion.
+  template <matrix M>
+  double error_bound() const {
+    double bound = 0;
+    for (int k = 0; k < stages; ++k) bound = stage_gain() * bound + plan<M>(k).error_bound;
+    return bound;
+  }
+
+ private:
+  linalg::spectral_filter filter() const { return {linalg::filter::newton_schulz, iterations}; }
+  // A stage multiplies what the one before left out by its slope at 0, 1.5^n at most.
+  double stage_gain() const { return std::pow(1.5, iterations); }
+  template <matrix M>
+  linalg::evaluation_plan plan(int stage) const {
+    evaluation how = evaluate;
+    how.tolerance /= std::pow(stage_gain(), stages - 1 - stage);
+    return linalg::plan_evaluation<M>("newton_schulz", filter(), how);
   }
 };
 

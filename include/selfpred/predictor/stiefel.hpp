@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-#include <selfpred/linalg/newton_schulz.hpp>
+#include <selfpred/linalg/evaluation.hpp>
 #include <selfpred/predictor/rule.hpp>
 
 namespace selfpred {
@@ -13,13 +13,17 @@ namespace selfpred {
 /// status() says so; objective_options{.rescale = rescaling::spectral} keeps P beside alpha.
 /// Shapes: S and P are f x f. S = 0 gives P = 0. P is proportional to S, so latents of 1e30 have no P in float:
 /// non_finite_error from the pipeline. Errors: domain_error for iterations < 0.
-/// Cost: 3 n products f^3, no allocation after the first call, no synchronisation.
+/// Cost: 3 n products f^3, or what `evaluate` has chosen; no allocation after the first call, no synchronisation.
 /// Example: make_objective<Eigen::MatrixXf>(stiefel{}, {.alpha = 0.3, .rescale = rescaling::spectral})
 struct stiefel {
   int iterations = 9;
+  evaluation evaluate = {};
   static constexpr bool reads_cross_covariance = false;
 
-  void check() const { detail::expect_at_least("stiefel", "iterations", iterations, 0); }
+  void check() const {
+    detail::expect_at_least("stiefel", "iterations", iterations, 0);
+    evaluate.check("stiefel");
+  }
   moment_options moments() const { return {}; }
 
   template <matrix M>
@@ -29,8 +33,8 @@ struct stiefel {
     M &unit = work.get(4, p, ff), &squared = work.get(5, p, ff);  // 0 to 3 are the iteration's
     axpby(reciprocal(norm), c.s, 0.0, unit);
     gemm_symmetric(1.0, unit, op::transpose, unit, op::none, 0.0, squared);
-    auto const r = linalg::newton_schulz(squared, iterations, work, true);
-    gemm_symmetric(norm * scalar_t<M>(c.s_scale) * reciprocal(linalg::frobenius_norm(r.b)), r.b, op::none, unit,
+    auto const r = linalg::apply(filter(), plan<M>(), squared, work);
+    gemm_symmetric(norm * scalar_t<M>(c.s_scale) * reciprocal(linalg::frobenius_norm(r.value)), r.value, op::none, unit,
                    op::transpose, 0.0, p);
   }
   /// ||P^2 - m I||_F / ||P^2||_F, m the mean of its diagonal: 0 where the symmetric P is a multiple of an orthogonal matrix.
@@ -45,6 +49,18 @@ struct stiefel {
   template <matrix M>
   std::string caution(covariances<M> const&, workspace<M>&) const {
     return {};
+  }
+  /// Of B_n S^T / ||S||_F before it is divided by ||B_n||_F, beyond rounding: 0 for the recursion.
+  template <matrix M>
+  double error_bound() const {
+    return plan<M>().error_bound;
+  }
+
+ private:
+  linalg::spectral_filter filter() const { return {linalg::filter::newton_schulz_inverse, iterations}; }
+  template <matrix M>
+  linalg::evaluation_plan plan() const {
+    return linalg::plan_evaluation<M>("stiefel", filter(), evaluate);
   }
 };
 

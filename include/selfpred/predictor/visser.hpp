@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-#include <selfpred/linalg/visser.hpp>
+#include <selfpred/linalg/evaluation.hpp>
 #include <selfpred/predictor/rule.hpp>
 
 namespace selfpred {
@@ -14,13 +14,14 @@ namespace selfpred {
 /// that is not public, and its words suggest a smaller eta: n = 50 and c = 1/2 are our choices.
 /// Shapes: S and P are f x f. S = 0 gives P = 0. Right for latents of any scale whose P is representable.
 /// Errors: domain_error for options out of range, and (hosts) for an explicit eta that would diverge.
-/// Cost: n symmetric products f^3, n / 2 where the engine squares a matrix by one triangle; no synchronisation, no
-/// allocation after the first call. An explicit eta also costs 80 products with a column.
+/// Cost: n symmetric products f^3, n / 2 where the engine squares a matrix by one triangle, or what `evaluate` has
+/// chosen; no synchronisation, no allocation after the first call. An explicit eta also costs 80 products with a column.
 /// Example: make_objective<Eigen::MatrixXf>(visser{.iterations = 50, .c = 0.1})
 struct visser {
   int iterations = 50;
   double c = 0.5;                  ///< eta sqrt(||S||_F), in (0, 1); read where there is no eta
   std::optional<double> eta = {};  ///< above 0
+  evaluation evaluate = {};        ///< of the default eta; with one of its own the recursion runs
   static constexpr bool reads_cross_covariance = false;
 
   void check() const {
@@ -28,6 +29,7 @@ struct visser {
     if (!(c > 0 && c < 1)) throw domain_error(detail::complaint("visser", "c", std::to_string(c), "in (0, 1)"));
     if (eta && (!(*eta > 0) || !std::isfinite(*eta)))
       throw domain_error(detail::complaint("visser", "eta", std::to_string(*eta), "finite and above 0"));
+    evaluate.check("visser");
   }
   moment_options moments() const { return {}; }
 
@@ -37,10 +39,13 @@ struct visser {
       if (eta && !(reach(m, work) < 1))
         throw domain_error(detail::complaint("visser", "eta sqrt(lambda_max(S)), with eta = " + std::to_string(*eta),
                                              std::to_string(reach(m, work)), "below 1, where the iteration converges"));
+    if (!eta) {
+      auto const r = linalg::apply(filter(), plan<M>(), m.s, work);
+      return axpby(square_root(r.norm * scalar_t<M>(m.s_scale)), r.value, 0.0, p);
+    }
     scalar_t<M> const norm = linalg::frobenius_norm(m.s);
     scalar_t<M> const root = square_root(norm * scalar_t<M>(m.s_scale));
-    scalar_t<M> const step = eta ? scalar_t<M>(*eta) * root : scalar_t<M>(c);
-    axpby(root, linalg::visser(m.s, reciprocal(norm), step, iterations, work), 0.0, p);
+    axpby(root, linalg::visser(m.s, reciprocal(norm), scalar_t<M>(*eta) * root, iterations, work), 0.0, p);
   }
   /// ||P^2 - S||_F / ||S||_F: the distance from the exact root, not an error of the rule.
   template <matrix M>
@@ -53,8 +58,18 @@ struct visser {
     return detail::complaint("visser", "eta sqrt(lambda_max(S))", std::to_string(reach(m, work)),
                              "below 1: the iteration diverges");
   }
+  /// Of P, in units of sqrt(||S||_F), beyond rounding: 0 for the recursion.
+  template <matrix M>
+  double error_bound() const {
+    return eta ? 0 : plan<M>().error_bound;
+  }
 
  private:
+  linalg::spectral_filter filter() const { return {linalg::filter::visser, iterations, c}; }
+  template <matrix M>
+  linalg::evaluation_plan plan() const {
+    return linalg::plan_evaluation<M>("visser", filter(), evaluate);
+  }
   template <matrix M>
   double reach(covariances<M> const& m, workspace<M>& work) const {
     return *eta * std::sqrt(value(linalg::spectral_norm(m.s, work)) * m.s_scale);

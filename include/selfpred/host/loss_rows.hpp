@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// The normalised loss and its gradient over host rows in two passes: three sums a row, then the gradient.
+#pragma once
+#include <selfpred/host/rows.hpp>
+
+namespace selfpred::detail {
+
+/// q.q, t.t and q.t of the rows of a block.
+struct loss_sums {
+  double qq[row_block], tt[row_block], qt[row_block];
+};
+
+template <class S>
+void add_columns(matrix_view<S const> q, matrix_view<S const> t, index i, index rows, loss_sums& sums) {
+  std::fill_n(sums.qq, rows, 0.0), std::fill_n(sums.tt, rows, 0.0), std::fill_n(sums.qt, rows, 0.0);
+  constexpr index together = 4;  // columns: the sums are loaded and stored once for all of them
+  index j = 0;
+  for (; j + together <= q.cols(); j += together) {
+    S const *x = &q(i, j), *y = &t(i, j);
+    index const sx = q.stride[1], sy = t.stride[1];
+    for (index r = 0; r < rows; ++r) {
+      double qq = sums.qq[r], tt = sums.tt[r], qt = sums.qt[r];
+      for (index k = 0; k < together; ++k) {
+        double const a = static_cast<double>(x[r + k * sx]), b = static_cast<double>(y[r + k * sy]);
+        qq += a * a, tt += b * b, qt += a * b;
+      }
+      sums.qq[r] = qq, sums.tt[r] = tt, sums.qt[r] = qt;
+    }
+  }
+  for (; j < q.cols(); ++j)
+    for (index r = 0; r < rows; ++r) {
+      double const a = static_cast<double>(q(i + r, j)), b = static_cast<double>(t(i + r, j));
+      sums.qq[r] += a * a, sums.tt[r] += b * b, sums.qt[r] += a * b;
+    }
+}
+
+/// weight sum_i |u_i - v_i|^2, u = q / max(|q|, sqrt(epsilon)), v alike, and g <- its gradient in q: with u.v = c,
+/// 2 weight (c u - v) / |q|, or 2 weight (u - v) / sqrt(epsilon) below the floor.
+template <class S>
+double normalized_loss(double epsilon, double weight, matrix_view<S const> q, matrix_view<S const> t,
+                       matrix_view<S> g) {
+  // Sums in double give 2 - 2 cos of float rows to a rounding of double. Of double rows near their targets that is all
+  // cancellation, and the loss is summed from differences, in order.
+  constexpr bool as_differences = sizeof(S) >= sizeof(double);
+  double loss = 0;
+  if (q.cols() == 0) return loss;
+  bool const by_columns = q.stride[0] == 1 && t.stride[0] == 1;
+  detail::for_each_row_block(q, [&](index i, index rows) {
+    loss_sums sums;
+    S unit_q[row_block], unit_t[row_block], along[row_block], factor[row_block];  // rounded once a row
+    if (by_columns)
+      detail::add_columns(q, t, i, rows, sums);
+    else {
+      detail::row_dots(q, q, i, rows, sums.qq);
+      detail::row_dots(t, t, i, rows, sums.tt);
+      detail::row_dots(q, t, i, rows, sums.qt);
+    }
+    for (index r = 0; r < rows; ++r) {
+      double const iq = inverse_norm(sums.qq[r], epsilon), it = inverse_norm(sums.tt[r], epsilon);
+      double const cosine = sums.qt[r] * iq * it;
+      unit_q[r] = static_cast<S>(iq), unit_t[r] = static_cast<S>(it), factor[r] = static_cast<S>(2 * weight * iq);
+      along[r] = static_cast<S>(sums.qq[r] < epsilon ? 1 : cosine);
+      double const row = sums.qq[r] * iq * iq + sums.tt[r] * it * it - 2 * cosine;
+      if constexpr (!as_differences) loss += row < 0 ? 0 : row;  // rounding; a NaN stays
+    }
+    detail::for_each_in_block(g, i, rows, [&](index k, index j, index r) {
+      S const u = q(k, j) * unit_q[r], v = t(k, j) * unit_t[r];
+      if constexpr (as_differences) loss += static_cast<double>((u - v) * (u - v));
+      g(k, j) = factor[r] * (along[r] * u - v);
+    });
+  });
+  return weight * loss;
+}
+
+}  // namespace selfpred::detail

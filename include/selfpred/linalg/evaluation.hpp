@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+// One spectral filter, several exact evaluations: by the recursion that defines it, or as a sum of shifted inverses.
+#pragma once
+#include <selfpred/linalg/newton_schulz.hpp>
+#include <selfpred/linalg/pole_tables.hpp>
+#include <selfpred/linalg/visser.hpp>
+
+namespace selfpred {
+
+/// How a square-root-like rule is evaluated: a choice of arithmetic, not of meaning. P is the same up to the tolerance,
+/// in units of sqrt(||S||_F).
+///
+/// iteration() is the paper's recursion, on any matrix. rational(t) is a sum of shifted inverses
+/// c + d X + sum_k a_k (X + s_k I)^-1, X = S / ||S||_F, from a table whose error and rounding together are at most t; it
+/// needs matrix_with_solve, and an n that the table has. automatic() takes the cheaper by the cost model below, and the
+/// recursion where the element type is not known when compiling (a device), where it is wider than the table is exact,
+/// and where there is no solve.
+///
+/// Cost model, in products f^3: an inverse 0.65, a complex pair of poles 2, a step of the recursion 3, each product half
+/// where the engine makes one triangle (docs/benchmarks.md measures them). Example: newton_schulz{.evaluate =
+/// evaluation::rational(3e-4)}
+struct evaluation {
+  enum class method : unsigned char { automatic, iteration, rational };
+  method by = method::automatic;
+  double tolerance = 1e-5;
+
+  static constexpr evaluation automatic(double tolerance = 1e-5) { return {method::automatic, tolerance}; }
+  static constexpr evaluation iteration() { return {method::iteration, 0}; }
+  static constexpr evaluation rational(double tolerance = 1e-5) { return {method::rational, tolerance}; }
+  void check(char const* where) const {
+    if (by != method::iteration && !(tolerance > 0 && std::isfinite(tolerance)))
+      throw domain_error(
+          detail::complaint(where, "evaluate.tolerance", std::to_string(tolerance), "finite and above 0"));
+  }
+  friend constexpr bool operator==(evaluation const&, evaluation const&) = default;
+};
+
+namespace linalg {
+
+/// A choice that has been made: no design means the recursion.
+struct evaluation_plan {
+  rational_design const* design = nullptr;
+  double error_bound = 0;  ///< sup over [0, 1] of what the design leaves out and what it makes of rounding; 0: rounding only
+};
+
+/// (f(s / ||s||_F), ||s||_F). The value is a tensor of the workspace.
+template <matrix M>
+struct filtered {
+  M const& value;
+  scalar_t<M> norm;
+};
+
+/// Chooses an evaluation of f for tensors like M. Throws domain_error where `how` asks for what there is not; `where`
+/// names the rule.
+template <matrix M>
+evaluation_plan plan_evaluation(char const* where, spectral_filter const& f, evaluation const& how) {
+  if (how.by == evaluation::method::iteration) return {};
+  double const known = operations_t<M>::unit_roundoff, rounding = known > 0 ? known : 0x1p-24;
+  bool const asked = how.by == evaluation::method::rational;
+  rational_design const* design = nullptr;
+  if constexpr (matrix_with_solve<M>)
+    design = find_design(f.kind, f.iterations, f.c, how.tolerance, rounding);
+  if (asked && !design)
+    throw domain_error(detail::complaint(where, "evaluate", "rational to " + std::to_string(how.tolerance),
+                                         matrix_with_solve<M>
+                                             ? "a tolerance and numbers of which there is a table, or iteration()"
+                                             : "iteration(): this tensor has no solve"));
+  if (!design || (!asked && (known == 0 || known < 0x1p-25 || design->cost() > f.products() / 2))) return {};
+  return {design, design->error + rounding * design->round_off};
+}
+
+/// r(s / ||s||_F) of a design, in slots 0 to 3, or nothing where a pivot was not positive (hosts, which may look).
+/// Cost: an inverse a real pole; two and a symmetric product a pair; no allocation after the first call.
+template <matrix_with_solve M>
+std::optional<filtered<M>> sum_of_inverses(rational_design const& r, M const& s, workspace<M>& work) {
+  shape const ff = shape_of(s);
+  M &sum = work.get(0, s, ff), &shifted = work.get(1, s, ff), &inverse = work.get(2, s, ff);
+  scalar_t<M> const norm = linalg::frobenius_norm(s), unit = reciprocal(norm);
+  auto const invert = [&](M& x, M& y) {  // x is destroyed
+    scalar_t<M> const pivot = spd_inverse(x, y);
+    if constexpr (selfpred::detail::reads_scalars_freely<M>) return pivot > 0;
+    return true;
+  };
+  axpby(unit * scalar_t<M>(r.slope), s, 0.0, sum);
+  add_diagonal(r.constant, sum);
+  for (real_pole const& pole : r.real) {
+    axpby(unit, s, 0.0, shifted);
+    add_diagonal(pole.shift, shifted);
+    if (!invert(shifted, inverse)) return std::nullopt;
+    axpby(pole.coefficient, inverse, 1.0, sum);
+  }
+  for (complex_pole const& pole : r.pairs) {  // with A = X + u: Re (A + i v)^-1 = (A + v^2 A^-1)^-1 = R, Im = -v A^-1 R
+    M& real_part = work.get(3, s, ff);
+    axpby(unit, s, 0.0, shifted);
+    add_diagonal(pole.shift, shifted);
+    if (!invert(shifted, inverse)) return std::nullopt;
+    axpby(unit, s, 0.0, shifted);
+    add_diagonal(pole.shift, shifted);
+    axpby(pole.imaginary * pole.imaginary, inverse, 1.0, shifted);
+    if (!invert(shifted, real_part)) return std::nullopt;
+    axpby(pole.q * pole.imaginary, inverse, 0.0, inverse);
+    add_diagonal(pole.p, inverse);
+    gemm_symmetric(2.0, inverse, op::none, real_part, op::none, 1.0, sum);
+  }
+  return filtered<M>{sum, norm};
+}
+
+/// f(s / ||s||_F) of a symmetric positive semidefinite s, evaluated as planned; by the recursion where a pivot of the
+/// design fails, which only a matrix that is far from semidefinite, or not finite, can do. Uses slots 0 to 3.
+template <matrix M>
+filtered<M> apply(spectral_filter const& f, evaluation_plan const& plan, M const& s, workspace<M>& work) {
+  if constexpr (matrix_with_solve<M>)
+    if (plan.design)
+      if (auto const r = linalg::sum_of_inverses(*plan.design, s, work)) return *r;
+  if (f.kind == filter::visser) {
+    scalar_t<M> const norm = linalg::frobenius_norm(s);
+    return {linalg::visser(s, reciprocal(norm), scalar_t<M>(f.c), f.iterations, work), norm};
+  }
+  bool const inverse = f.kind == filter::newton_schulz_inverse;
+  auto const r = linalg::newton_schulz(s, f.iterations, work, inverse);
+  return {inverse ? r.b : r.a, r.norm};
+}
+
+}  // namespace linalg
+}  // namespace selfpred
