@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // One spectral filter, several exact evaluations: by the recursion that defines it, or as a sum of shifted inverses.
 #pragma once
+#include <cstdio>
+#include <optional>
+#include <selfpred/linalg/filters.hpp>
 #include <selfpred/linalg/newton_schulz.hpp>
-#include <selfpred/linalg/pole_tables.hpp>
 #include <selfpred/linalg/visser.hpp>
 
 namespace selfpred {
@@ -16,8 +18,8 @@ namespace selfpred {
 /// recursion where the element type is not known when compiling (a device), where it is wider than the table is exact,
 /// and where there is no solve.
 ///
-/// Cost model, in products f^3: an inverse 0.65, a complex pair of poles 2, a step of the recursion 3, each product half
-/// where the engine makes one triangle (docs/benchmarks.md measures them). Example: newton_schulz{.evaluate =
+/// Cost model, in products f^3: an inverse 0.65, a pair of complex poles two of them, the recursion half of its products,
+/// of which an engine may make one triangle (docs/benchmarks.md measures both). Example: newton_schulz{.evaluate =
 /// evaluation::rational(3e-4)}
 struct evaluation {
   enum class method : unsigned char { automatic, iteration, rational };
@@ -35,6 +37,16 @@ struct evaluation {
   friend constexpr bool operator==(evaluation const&, evaluation const&) = default;
 };
 
+namespace detail {
+
+inline std::string short_number(double x) {  // 1e-12, which to_string prints as 0
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", x);
+  return text;
+}
+
+}  // namespace detail
+
 namespace linalg {
 
 /// A choice that has been made: no design means the recursion.
@@ -50,6 +62,9 @@ struct filtered {
   scalar_t<M> norm;
 };
 
+/// Of one inverse, in products f^3.
+inline constexpr double cost_of_inverse = 0.65;
+
 /// Chooses an evaluation of f for tensors like M. Throws domain_error where `how` asks for what there is not; `where`
 /// names the rule.
 template <matrix M>
@@ -61,16 +76,16 @@ evaluation_plan plan_evaluation(char const* where, spectral_filter const& f, eva
   if constexpr (matrix_with_solve<M>)
     design = find_design(f.kind, f.iterations, f.c, how.tolerance, rounding);
   if (asked && !design)
-    throw domain_error(detail::complaint(where, "evaluate", "rational to " + std::to_string(how.tolerance),
+    throw domain_error(detail::complaint(where, "evaluate", "rational to " + detail::short_number(how.tolerance),
                                          matrix_with_solve<M>
                                              ? "a tolerance and numbers of which there is a table, or iteration()"
                                              : "iteration(): this tensor has no solve"));
-  if (!design || (!asked && (known == 0 || known < 0x1p-25 || design->cost() > f.products() / 2))) return {};
-  return {design, design->error + rounding * design->round_off};
+  if (!design || (!asked && (known == 0 || known < 0x1p-25 || cost_of_inverse * design->cost() > f.products() / 2))) return {};
+  return {design, design->error + round_off_factor * rounding * design->round_off};
 }
 
 /// r(s / ||s||_F) of a design, in slots 0 to 3, or nothing where a pivot was not positive (hosts, which may look).
-/// Cost: an inverse a real pole; two and a symmetric product a pair; no allocation after the first call.
+/// Cost: an inverse a real pole; two a pair, and where q is not 0 a symmetric product; no allocation after the first call.
 template <matrix_with_solve M>
 std::optional<filtered<M>> sum_of_inverses(rational_design const& r, M const& s, workspace<M>& work) {
   shape const ff = shape_of(s);
@@ -98,9 +113,9 @@ std::optional<filtered<M>> sum_of_inverses(rational_design const& r, M const& s,
     add_diagonal(pole.shift, shifted);
     axpby(pole.imaginary * pole.imaginary, inverse, 1.0, shifted);
     if (!invert(shifted, real_part)) return std::nullopt;
-    axpby(pole.q * pole.imaginary, inverse, 0.0, inverse);
-    add_diagonal(pole.p, inverse);
-    gemm_symmetric(2.0, inverse, op::none, real_part, op::none, 1.0, sum);
+    axpby(2 * pole.p, real_part, 1.0, sum);
+    if (pole.q != 0)
+      gemm_symmetric(2 * pole.q * pole.imaginary, inverse, op::none, real_part, op::none, 1.0, sum);
   }
   return filtered<M>{sum, norm};
 }

@@ -3,16 +3,9 @@
 #pragma once
 #include <cmath>
 #include <limits>
+#include <selfpred/linalg/pole_tables.hpp>
 
 namespace selfpred::linalg {
-
-/// The functions on [0, 1] that predictors are made of.
-enum class filter {
-  newton_schulz,          ///< A_n, tends to x^(1/2)
-  newton_schulz_inverse,  ///< B_n, tends to x^(-1/2); A_n = x B_n
-  visser,                 ///< P_n of step c from I / (2 c), tends to x^(1/2)
-  square_root             ///< x^(1/2) itself
-};
 
 /// A_n(x): A_0 = x, B_0 = 1, T = (3 - B A) / 2, A <- A T, B <- T B (Richemond et al. 2023, Proposition 6).
 constexpr double newton_schulz_filter(double x, int n) {
