@@ -70,6 +70,7 @@ GREEDY(scale);
 GREEDY(scale_rows);
 GREEDY(shape_of);
 GREEDY(singular_values);
+GREEDY(spd_inverse);
 GREEDY(spd_solve);
 GREEDY(spectral_norm);
 GREEDY(sqrt);

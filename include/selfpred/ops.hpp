@@ -2,32 +2,11 @@
 // The public verbs over tensor_traits, in BLAS's words. They are function objects: a plain function of these names would
 // lose to at::dot or std::copy by argument-dependent lookup, and with a less lucky return type it would compile.
 #pragma once
-#include <selfpred/concepts.hpp>
+#include <selfpred/scalars.hpp>
 
 namespace selfpred {
 namespace detail {
 
-struct value_fn {
-  double operator()(double x) const { return x; }
-  template <has_adl_handle S>
-  double operator()(S const& x) const {
-    return value(x);
-  }
-};
-struct sqrt_fn {
-  double operator()(double x) const { return std::sqrt(x); }
-  template <has_adl_handle S>
-  S operator()(S const& x) const {
-    return sqrt(x);
-  }
-};
-struct reciprocal_fn {
-  double operator()(double x) const { return x > 0 ? 1 / x : 0; }
-  template <has_adl_handle S>
-  S operator()(S const& x) const {
-    return reciprocal(x);
-  }
-};
 struct shape_of_fn {
   template <tensor T>
   shape operator()(T const& x) const {
@@ -182,6 +161,23 @@ struct spd_solve_fn {
     return operations_t<Y>::spd_solve(a, b);
   }
 };
+struct spd_inverse_fn {
+  template <matrix_with_solve X, matrix_with_solve Y>
+    requires compatible<X, Y> && writable<X> && writable<Y>
+  scalar_t<Y> operator()(X&& x, Y&& y) const {
+    using O = operations_t<Y>;
+    decltype(auto) a = detail::operand(x);
+    decltype(auto) b = detail::operand(y);
+    if constexpr (requires { O::spd_inverse(a, b); }) {
+      return O::spd_inverse(a, b);
+    } else {
+      O::axpby(scalar_t<Y>(0.0), a, scalar_t<Y>(0.0),
+               b);  // an infinity of x becomes a NaN of y: the solve fails anyway
+      O::add_diagonal(scalar_t<Y>(1.0), b);
+      return O::spd_solve(a, b);
+    }
+  }
+};
 struct eigh_power_fn {
   template <matrix_with_eigh X, matrix_with_eigh Y>
     requires compatible<X, Y> && writable<Y>
@@ -207,11 +203,6 @@ struct eigenvectors_fn {
 
 }  // namespace detail
 
-// scalars
-inline constexpr detail::value_fn value{};       ///< read a scalar: the one host-device synchronisation
-inline constexpr detail::sqrt_fn square_root{};  ///< of a scalar
-inline constexpr detail::reciprocal_fn
-    reciprocal{};  ///< of a scalar; 0 for 0: a zero tensor stays zero without a branch
 // any tensor
 inline constexpr detail::shape_of_fn shape_of{};
 inline constexpr detail::storage_fn storage{};          ///< the address that tells tensors apart; nullptr for none
@@ -234,8 +225,9 @@ inline constexpr detail::add_diagonal_fn add_diagonal{};      ///< x <- x + a I
 inline constexpr detail::normalize_rows_fn normalize_rows{};  ///< y_i <- x_i / sqrt(max(|x_i|^2, epsilon))
 inline constexpr detail::normalize_rows_adjoint_fn normalize_rows_adjoint{};  ///< g <- (d normalize / d x)^T g
 // capabilities
-inline constexpr detail::scale_rows_fn scale_rows{};  ///< y_i <- w_i x_i, w a column
-inline constexpr detail::spd_solve_fn spd_solve{};    ///< y <- x^-1 y; x is destroyed; smallest pivot, 0 = failed
+inline constexpr detail::scale_rows_fn scale_rows{};    ///< y_i <- w_i x_i, w a column
+inline constexpr detail::spd_solve_fn spd_solve{};      ///< y <- x^-1 y; x is destroyed; smallest pivot, 0 = failed
+inline constexpr detail::spd_inverse_fn spd_inverse{};  ///< y <- x^-1; x is destroyed; smallest pivot, 0 = failed
 /// y <- x^power of a symmetric x, negative eigenvalues as 0; returns the largest eigenvalue of x, or 0
 inline constexpr detail::eigh_power_fn eigh_power{};
 inline constexpr detail::eigenvalues_fn eigenvalues{};    ///< of a symmetric x, ascending; synchronises

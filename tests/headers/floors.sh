@@ -10,7 +10,7 @@ find selfpred -name '*.hpp' | LC_ALL=C sort | xargs awk '
 function floor_of(header) {
   sub("^selfpred/", "", header)
   if (header ~ "^(version|config|error)\\.hpp$") return 0
-  if (header ~ "^(view|concepts|ops)\\.hpp$") return 1
+  if (header ~ "^(view|concepts|scalars|ops)\\.hpp$") return 1
   if (header ~ "^checkpoint/") return 7
   if (header ~ "^(host|adapters)/") return header ~ "^host/(array|element|loss_rows|operations|rows|shaped|walk)\\.hpp$" ? 1 : 7
   if (header ~ "^((model|members|stop_gradient|workspace)|schedule/[^/]+)\\.hpp$") return 2
@@ -26,7 +26,7 @@ function floor_of(header) {
   if (header == "selfpred.hpp") return 6
   return -1
 }
-# Neighbours on one floor: view, then concepts, then ops, then what is std-only in host; what the others of a folder share; and the
+# Neighbours on one floor: view, then concepts, scalars and ops, then what is std-only in host; what the others of a folder share; and the
 # tower among itself.
 function neighbours(header, other) {
   if (floor_of(header) != floor_of(other)) return 0
@@ -46,7 +46,7 @@ function tier(header) {
   return header ~ "/diagnostics/diagnostics" ? 3 : header ~ "/(spectrum|collapse_alarm)\\." ? 0 : header ~ "/(decompose|scatter)\\." ? 1 : 2
 }
 function storey(header) { return index("policy options kernels plan names leaf state swap checksum posthoc ema profiles", stem(header)) }
-function rank(header) { return header ~ "/host/" ? 100 : index("view concepts ops", stem(header)) }
+function rank(header) { return header ~ "/host/" ? 100 : index("view concepts scalars ops", stem(header)) }
 function stem(header) { sub(/.*\//, "", header); sub(/\.hpp$/, "", header); return header }
 function wrong(text) { print FILENAME ":" FNR ": " text; failed = 1 }
 

@@ -101,3 +101,20 @@ TEST_CASE("spd_solve: allocates nothing once its buffers have grown", "[host][so
     CHECK(n == 0);
   }
 }
+
+TEMPLATE_TEST_CASE("spd_inverse: inverts in every layout, and the pivot is spd_solve's", "[host][solve]", float,
+                   double) {
+  double const tolerance = sizeof(TestType) == 4 ? 2e-5 : 1e-13;
+  for (sp::index n : {1L, 2L, 9L, size(130)})
+    for (auto lx : layouts)
+      for (auto ly : layouts) {
+        dense const a = positive_definite(n, 1);
+        laid_out<TestType> x(a, lx), y(dense(n, n, NAN), ly), again(a, lx), right(dense(n, 1, 1), ly);
+        double const pivot = sp::spd_inverse(x.view, y.view);
+        dense one(n, n);
+        for (sp::index i = 0; i < n; ++i) one(i, i) = 1;
+        CAPTURE(n, int(lx), int(ly));
+        CHECK_THAT(pivot, WithinRel(sp::spd_solve(again.view, right.view), sizeof(TestType) == 4 ? 1e-4 : 1e-12));
+        expect_near("a y = 1", product(1, a, op::none, read(y.view), op::none), one, tolerance);
+      }
+}

@@ -76,8 +76,13 @@ struct tensor_traits<at::Tensor> : does_operations<at::Tensor> {
     auto const [factor, failed] = at::linalg_cholesky_ex(x);
     if (failed.item<bool>()) return 0;
     fit("spd_solve", "y", y, {x.size(1), y.size(1)}).copy_(at::cholesky_solve(y, factor));
-    double const least = factor.diagonal().min().item<double>();
-    return least > 0 ? least * least : 0;
+    return least_pivot(factor);
+  }
+  static double spd_inverse(T& x, T& y, quiet = {}) {
+    auto const [factor, failed] = at::linalg_cholesky_ex(x);
+    if (failed.item<bool>()) return 0;
+    fit("spd_inverse", "y", y, shape(x)).copy_(at::cholesky_inverse(factor));
+    return least_pivot(factor);
   }
   static double eigh_power(T const& x, double power, T& y, quiet = {}) {
     auto const [w, v] = at::linalg_eigh(x, "L");
@@ -99,6 +104,10 @@ struct tensor_traits<at::Tensor> : does_operations<at::Tensor> {
   static T const& defined(T const& x) {
     if (!x.defined()) throw state_error("selfpred: a torch tensor is undefined, expected one with values");
     return x;
+  }
+  static double least_pivot(T const& factor) {  // of no rows, as on hosts: min would refuse
+    double const least = factor.numel() == 0 ? INFINITY : factor.diagonal().min().item<double>();
+    return least > 0 ? least * least : 0;
   }
   static T wide(T const& x) { return x.to(at::kDouble); }    // itself where it is double already
   static T inverse_norm(T const& squares, double epsilon) {  // 0 where the floored square is 0

@@ -176,13 +176,15 @@ struct host_operations : default_operations<host_operations<S>> {
   static double spd_solve(out2 x, out2 y)
     requires std::is_floating_point_v<S>
   {
-    static_assert(
-        requires { sizeof(detail::host_solver<S>); },
-        "selfpred: solving in host memory needs #include <selfpred/host/solve.hpp> (adapters/eigen.hpp has it)");
-    if (x.rows() != x.cols() || x.rows() != y.rows())
-      throw shape_error(
-          detail::complaint("spd_solve", "x", x.shape().text(), selfpred::shape(y.rows(), y.rows()).text()));
+    expect_solvable("spd_solve", x, y.rows());
     return detail::host_solver<S>::spd_solve(x, y);
+  }
+  static double spd_inverse(out2 x, out2 y)
+    requires std::is_floating_point_v<S>
+  {
+    expect_solvable("spd_inverse", x, x.rows());
+    expect_same("spd_inverse", x, y);
+    return detail::host_solver<S>::spd_inverse(x, y);
   }
   static double eigh_power(in2 x, double power, out2 y)
     requires std::is_floating_point_v<S>
@@ -217,6 +219,13 @@ struct host_operations : default_operations<host_operations<S>> {
   static void expect_size(char const* verb, selfpred::shape const& s, std::size_t n) {
     if (static_cast<index>(n) != s.size())
       throw shape_error(detail::complaint(verb, "the span", std::to_string(n) + " values", std::to_string(s.size())));
+  }
+  static void expect_solvable(char const* verb, in2 x, index n) {
+    static_assert(
+        requires { sizeof(detail::host_solver<S>); },
+        "selfpred: solving in host memory needs #include <selfpred/host/solve.hpp> (adapters/eigen.hpp has it)");
+    if (x.rows() != x.cols() || x.rows() != n)
+      throw shape_error(detail::complaint(verb, "x", x.shape().text(), selfpred::shape(n, n).text()));
   }
   static void expect_square(char const* verb, in2 x) {  // what is decomposed
     static_assert(

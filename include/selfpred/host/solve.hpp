@@ -35,6 +35,13 @@ struct blocked_cholesky {
     if (pivot > 0) substitute(l, y);
     return pivot;
   }
+
+  /// y <- x^-1; x is destroyed. Returns the smallest pivot of the factorisation, 0 where it failed.
+  static double spd_inverse(out x, out y) {
+    products::scale(S(0), y);
+    host_operations<S>::add_diagonal(1, y);
+    return spd_solve(x, y);
+  }
 };
 
 template <class S>

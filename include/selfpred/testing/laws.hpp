@@ -130,8 +130,14 @@ class laws {
     double const pivot = value(spd_solve(x, y));
     expect(15, same(product(spd, read(y), 3, 3, 2), right), "spd_solve: y <- x^-1 y");
     expect(15, pivot > 0 && pivot <= 4, "spd_solve returns the smallest pivot");
+    auto x2 = make(spd, {3, 3}), inverse = make(std::vector<double>(9, nan), {3, 3});
+    double const same_pivot = value(spd_inverse(x2, inverse));
+    expect(15, same(product(spd, read(inverse), 3, 3, 3), {1, 0, 0, 0, 1, 0, 0, 0, 1}), "spd_inverse: y <- x^-1");
+    expect(15, near(same_pivot, pivot, tolerance_), "spd_inverse returns the pivot of spd_solve");
     auto indefinite = make({1, 2, 2, 1}, {2, 2}), b = make({1, 1}, {2, 1});
     expect(15, value(spd_solve(indefinite, b)) == 0, "spd_solve returns 0 for a matrix that is not positive definite");
+    auto again = make({1, 2, 2, 1}, {2, 2}), c = make({0, 0, 0, 0}, {2, 2});
+    expect(15, value(spd_inverse(again, c)) == 0, "spd_inverse returns 0 for a matrix that is not positive definite");
   }
   void eigh_laws() {
     auto x = make({2, 1, 1, 2}, {2, 2}), y = make({nan, nan, nan, nan}, {2, 2});
