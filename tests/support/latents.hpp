@@ -153,7 +153,10 @@ struct with_gaps {
       for (selfpred::index j = 0; j < cols; ++j)
         memory[static_cast<std::size_t>((rows - 1 - i) * 4 * cols + 2 * j)] = static_cast<S>(x(i, j));
   }
-  tensor get() const { return selfpred::view_matrix(memory.data() + (rows - 1) * 4 * cols, rows, cols, -4 * cols, 2); }
+  tensor get() const {
+    selfpred::index const last = memory.empty() ? 0 : (rows - 1) * 4 * cols;
+    return selfpred::view_matrix(memory.data() + last, rows, cols, -4 * cols, 2);
+  }
   selfpred::index rows, cols;
   std::vector<S> memory;
 };

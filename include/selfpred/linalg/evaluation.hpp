@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdio>
 #include <optional>
+#include <selfpred/covariances.hpp>
 #include <selfpred/linalg/filters.hpp>
 #include <selfpred/linalg/newton_schulz.hpp>
 #include <selfpred/linalg/visser.hpp>
@@ -32,7 +33,7 @@ struct evaluation {
   void check(char const* where) const {
     if (by != method::iteration && !(tolerance > 0 && std::isfinite(tolerance)))
       throw domain_error(
-          detail::complaint(where, "evaluate.tolerance", std::to_string(tolerance), "finite and above 0"));
+          selfpred::detail::complaint(where, "evaluate.tolerance", std::to_string(tolerance), "finite and above 0"));
   }
   friend constexpr bool operator==(evaluation const&, evaluation const&) = default;
 };
@@ -76,7 +77,7 @@ evaluation_plan plan_evaluation(char const* where, spectral_filter const& f, eva
   if constexpr (matrix_with_solve<M>)
     design = find_design(f.kind, f.iterations, f.c, how.tolerance, rounding);
   if (asked && !design)
-    throw domain_error(detail::complaint(where, "evaluate", "rational to " + detail::short_number(how.tolerance),
+    throw domain_error(selfpred::detail::complaint(where, "evaluate", "rational to " + selfpred::detail::short_number(how.tolerance),
                                          matrix_with_solve<M>
                                              ? "a tolerance and numbers of which there is a table, or iteration()"
                                              : "iteration(): this tensor has no solve"));
