@@ -66,7 +66,8 @@ class rule_pipelines {
   std::int64_t step() const { return all_[0].pipeline.step(); }
 
   objective_status status() {
-    objective_status s{step(), all_[0].pipeline.refreshes(), 0, options_.alpha, {}, {}};
+    objective_status s{step(), all_[0].pipeline.refreshes(), 0, options_.alpha, {}, {}, {}};
+    if constexpr (requires { rule_.template error_bound<M>(); }) s.error_bound = rule_.template error_bound<M>();
     for (auto& one : all_) {
       s.predictor_norm = std::max(s.predictor_norm, selfpred::value(one.pipeline.spectral_norm()));
       if (!measurable_) continue;

@@ -58,6 +58,7 @@ struct objective_status {
   double predictor_norm =
       0;  ///< ||P||_2 of what is applied, before alpha I; the largest, where directions have their own
   double alpha = 0;
+  std::optional<double> error_bound;  ///< of the rule's evaluation, in units of its P; none of a rule that has but one
   std::optional<double> residual;     ///< of the rule on the last batch, the largest; none after a restore
   std::vector<std::string> cautions;  ///< where rule, batch and options do something else than one may think
 };
