@@ -4,6 +4,7 @@
 #include <optional>
 #include <selfpred/stop_gradient.hpp>
 #include <selfpred/workspace.hpp>
+#include <tuple>
 
 namespace selfpred {
 namespace detail {
@@ -101,17 +102,17 @@ auto detached(T const& x) {
 }
 
 template <class R>
-concept view_range = std::ranges::forward_range<R const> && !tensor<R> && tensor<std::ranges::range_value_t<R const>>;
+concept view_range = iterable<R const> && !tensor<R> && tensor<item_t<R const>>;
 template <class R>
 concept target_range =
-    std::ranges::forward_range<R const> && !tensor<R> && stopped_tensor<std::ranges::range_value_t<R const>>;
+    iterable<R const> && !tensor<R> && stopped_tensor<item_t<R const>>;
 
 }  // namespace detail
 
 /// A range of online latents that work with M, one tensor a view; and of their stopped targets.
 template <class R, class M>
-concept views_of = detail::view_range<R> && compatible<M, std::ranges::range_value_t<R const>>;
+concept views_of = detail::view_range<R> && compatible<M, detail::item_t<R const>>;
 template <class R, class M>
-concept targets_of = detail::target_range<R> && compatible<M, stopped_value_t<std::ranges::range_value_t<R const>>>;
+concept targets_of = detail::target_range<R> && compatible<M, stopped_value_t<detail::item_t<R const>>>;
 
 }  // namespace selfpred

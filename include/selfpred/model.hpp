@@ -64,7 +64,7 @@ inline constexpr bool is_named<named<T>> = true;
 template <class T>
 concept leaf = tensor<T> || std::is_arithmetic_v<bare<T>>;
 template <class T>
-concept tuple_like = requires { std::tuple_size<bare<T>>::value; } && !std::ranges::range<bare<T>>;
+concept tuple_like = requires { std::tuple_size<bare<T>>::value; } && !iterable<bare<T>>;
 template <class T>
 concept key_and_value = requires(T& t) {
   { std::string_view(t.first) };
@@ -105,7 +105,7 @@ decltype(auto) listed_parameters(T& m) {
 }
 
 template <class T>
-concept walkable = leaf<T> || labelled<T> || tuple_like<T> || listed<T> || std::ranges::range<bare<T>>;
+concept walkable = leaf<T> || labelled<T> || tuple_like<T> || listed<T> || iterable<bare<T>>;
 
 template <class T>
 constexpr void expect_walkable() {
@@ -130,7 +130,7 @@ void walk_named(std::string const& name, T& x, F& f) {
   else if constexpr (listed<T>) {
     auto&& p = detail::listed_parameters(x);
     detail::walk_named(name, p, f);
-  } else if constexpr (std::ranges::range<bare<T>>) {
+  } else if constexpr (iterable<bare<T>>) {
     std::size_t i = 0;
     for (auto&& e : x) detail::walk_named(labelled<decltype(e)> ? name : below(std::to_string(i)), e, f), ++i;
   } else
@@ -162,15 +162,15 @@ void walk_pairs(X& x, Y& y, F& f) {
     auto&& p = detail::listed_parameters(x);
     auto&& q = detail::listed_parameters(y);
     detail::walk_pairs(p, q, f);
-  } else if constexpr (std::ranges::range<bare<X>>) {
-    auto j = std::ranges::begin(y);
+  } else if constexpr (iterable<bare<X>>) {
+    auto j = std::begin(y);
     for (auto&& e : x) {
-      if (j == std::ranges::end(y)) leaf_count_error();
+      if (j == std::end(y)) leaf_count_error();
       auto&& o = *j;
       detail::walk_pairs(e, o, f);
       ++j;
     }
-    if (j != std::ranges::end(y)) leaf_count_error();
+    if (j != std::end(y)) leaf_count_error();
   } else
     expect_walkable<X>();
 }

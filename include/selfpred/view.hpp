@@ -4,12 +4,23 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <ranges>
 #include <selfpred/error.hpp>
 #include <string>
 #include <type_traits>
 
 namespace selfpred {
+namespace detail {
+
+// What a for loop asks of a range: <ranges> alone would be a tenth of this library's compile time.
+template <class R>
+concept iterable = requires(R& r) {
+  std::begin(r) != std::end(r);
+  *std::begin(r);
+};
+template <class R>
+using item_t = std::remove_cvref_t<decltype(*std::begin(std::declval<R&>()))>;
+
+}  // namespace detail
 
 using index = std::ptrdiff_t;
 inline constexpr int max_rank = 8;
@@ -27,7 +38,7 @@ struct shape {
   constexpr shape(index rows, index cols) : extent{rows, cols}, rank(2) {}
 
   /// From any range of integers (a vector of extents, at::IntArrayRef, std::array). Throws shape_error above rank 8.
-  template <std::ranges::input_range R>
+  template <detail::iterable R>
     requires(!std::same_as<std::remove_cvref_t<R>, shape>)
   explicit constexpr shape(R const& extents) {
     for (auto e : extents) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Scratch tensors that live between steps, so that a steady-state step makes none.
 #pragma once
-#include <memory>
+#include <optional>
 #include <selfpred/ops.hpp>
 #include <vector>
 
@@ -42,14 +42,19 @@ class workspace {
   M& get(std::size_t slot, L const& like, shape const& s, double v = 0) {
     if (slot >= slots_.size()) slots_.resize(slot + 1);
     auto& kept = slots_[slot];
-    for (std::size_t k = 0; k < kept.size(); ++k)
-      if (kept[k].extent == s) {
-        for (; k > 0; --k) std::swap(kept[k], kept[k - 1]);  // most recent first
-        return *kept[0].tensor;
-      }
-    if (kept.size() == shapes_kept) kept.pop_back();
-    kept.insert(kept.begin(), entry{s, std::make_unique<M>(detail::make_owner<M>(like, s, v))});
-    return *kept[0].tensor;
+    entry* place = nullptr;
+    for (entry& e : kept) {
+      if (e.extent == s) return e.used = ++clock_, *e.tensor;
+      if (!place || e.used < place->used) place = &e;
+    }
+    M made = detail::make_owner<M>(like, s, v);
+    if (kept.size() < shapes_kept) {
+      kept.reserve(shapes_kept);  // entries stay where they are: tensors are handed out by reference
+      place = &kept.emplace_back();
+    }
+    place->tensor.emplace(std::move(made));
+    place->extent = s, place->used = ++clock_;
+    return *place->tensor;
   }
   template <tensor L>
   M& get(std::size_t slot, L const& like, index rows, index cols) {
@@ -67,9 +72,11 @@ class workspace {
  private:
   struct entry {
     shape extent;
-    std::unique_ptr<M> tensor;  // its address stays while other slots and shapes come and go
+    std::optional<M> tensor;
+    std::size_t used = 0;  // when last
   };
   std::vector<std::vector<entry>> slots_;
+  std::size_t clock_ = 0;
 };
 
 }  // namespace selfpred

@@ -17,8 +17,8 @@ std::uint64_t element_bits(S const& x) {
   else
     return std::bit_cast<std::uint64_t>(static_cast<double>(x));
 }
-template <class R>
-std::uint64_t element_bits(std::complex<R> const& x) {
+template <complex_element S>
+std::uint64_t element_bits(S const& x) {
   return detail::mixed(detail::element_bits(x.real())) + detail::element_bits(x.imag());
 }
 

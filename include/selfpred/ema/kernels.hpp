@@ -126,9 +126,8 @@ template <class S>
 inline constexpr segment_loops copy_loops{copy_run<S>, scan_run<S>};
 template <class S>
 inline constexpr segment_loops average_loops{average_run<S>, scan_run<S>};
-template <class R>
-inline constexpr segment_loops average_loops<std::complex<R>>{average_complex_run<std::complex<R>, R>,
-                                                              scan_run<std::complex<R>>};
+template <complex_element S>
+inline constexpr segment_loops average_loops<S>{average_complex_run<S, typename S::value_type>, scan_run<S>};
 template <class S>
 inline constexpr segment_loops narrow_loops{narrow_run<S>, scan_run<S>};
 

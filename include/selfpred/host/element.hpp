@@ -3,7 +3,7 @@
 #pragma once
 #include <bit>
 #include <cmath>
-#include <complex>
+#include <concepts>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -47,14 +47,21 @@ inline constexpr bool narrow_element = !integral_element<S> && sizeof(S) < sizeo
 template <class S>
 inline constexpr bool averages = !integral_element<S> && !narrow_element<S>;
 
+/// std::complex and its like, which is an array of two: known by its members, for <complex> includes half of iostream.
+template <class S>
+concept complex_element = requires(S const& s) {
+  { s.real() } -> std::convertible_to<typename S::value_type>;
+  { s.imag() } -> std::convertible_to<typename S::value_type>;
+} && sizeof(S) == 2 * sizeof(typename S::value_type);
+
 /// The type of weights: real for complex elements.
 template <class S>
 struct coefficient {
   using type = S;
 };
-template <class R>
-struct coefficient<std::complex<R>> {
-  using type = R;
+template <complex_element S>
+struct coefficient<S> {
+  using type = typename S::value_type;
 };
 template <class S>
 using coefficient_t = typename coefficient<S>::type;
@@ -92,8 +99,8 @@ bool non_finite(S const& x) {
   else
     return false;
 }
-template <class R>
-bool non_finite(std::complex<R> const& x) {
+template <complex_element S>
+bool non_finite(S const& x) {
   return detail::non_finite(x.real()) || detail::non_finite(x.imag());
 }
 
