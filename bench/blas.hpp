@@ -4,6 +4,7 @@
 #pragma once
 #include <Eigen/Core>
 #include <string>
+#include <vector>
 
 #ifdef SELFPRED_BENCH_BLAS
 extern "C" {
@@ -15,6 +16,8 @@ void ssyrk_(char const*, char const*, int const*, int const*, float const*, floa
             float*, int const*, std::size_t, std::size_t);
 [[gnu::weak]] void sposv_(char const*, int const*, int const*, float*, int const*, float*, int const*, int*,
                           std::size_t);
+[[gnu::weak]] void ssyevd_(char const*, char const*, int const*, float*, int const*, float*, float*, int const*, int*,
+                           int const*, int*, std::size_t, std::size_t);
 [[gnu::weak]] void saxpby_(int const*, float const*, float const*, int const*, float const*, float*, int const*);
 [[gnu::weak]] char* openblas_get_corename();
 [[gnu::weak]] void openblas_set_num_threads(int);
@@ -52,6 +55,15 @@ inline void posv(dense<float>& x, dense<float>& y) {
   int const n = rows(x), m = cols(y);
   int info = 0;
   sposv_("L", &n, &m, x.data(), &n, y.data(), &n, &info, 1);
+}
+inline bool has_syevd() { return ssyevd_ != nullptr; }
+/// Eigenvalues, ascending, and eigenvectors in the columns of x; `work` lives on.
+inline void syevd(dense<float>& x, Eigen::VectorXf& values, std::vector<float>& work, std::vector<int>& integers) {
+  int const n = rows(x), size = 1 + 6 * n + 2 * n * n, integer_size = 3 + 5 * n;
+  work.resize(static_cast<std::size_t>(size)), integers.resize(static_cast<std::size_t>(integer_size));
+  values.resize(n);
+  int info = 0;
+  ssyevd_("V", "L", &n, x.data(), &n, values.data(), work.data(), &size, integers.data(), &integer_size, &info, 1, 1);
 }
 inline bool has_axpby() { return saxpby_ != nullptr; }
 inline void axpby(Eigen::Index n, float a, float const* x, float b, float* y) {

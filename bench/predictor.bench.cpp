@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
-// predictor.bench.cpp: from S (and X) to P. Limits: Newton-Schulz, 24 whole products; linear regression, 7/3 f^3;
-// both at the peak of multiply-adds; DirectCopy, reading S and P once.
+// predictor.bench.cpp: from S (and X) to P. Limits, at the peak of multiply-adds: 24 whole products of the recursion, three
+// inverses of f^3 for the other roots, 7/3 f^3 for linear regression; DirectCopy: reading S and P once.
 #include <selfpred/adapters/eigen.hpp>
+#include <selfpred/host/eigh.hpp>
 #include <selfpred/predictor/direct_copy.hpp>
+#include <selfpred/predictor/direct_pred.hpp>
 #include <selfpred/predictor/linear_regression.hpp>
 #include <selfpred/predictor/newton_schulz.hpp>
+#include <selfpred/predictor/stiefel.hpp>
+#include <selfpred/predictor/visser.hpp>
 
 #include "data.hpp"
 #include "suite.hpp"
@@ -32,22 +36,80 @@ bench::comparison ours(std::shared_ptr<problem<S>> const& k, Rule rule) {
 }
 double cube(Index f) { return std::pow(static_cast<double>(f), 3); }
 
+// Ours by sums of inverses to a tolerance, and by the recursion with half of its trivial products gone; the peers are
+// the recursion as the paper writes it. All agree to the tolerance, in units of sqrt(||S||).
 template <class S>
-bench::comparison newton_schulz(Index f) {
+bench::comparison newton_schulz(Index f, selfpred::evaluation how, double tolerance) {
   auto const k = std::make_shared<problem<S>>(f, 0.03);
-  auto c = ours(k, selfpred::newton_schulz{.iterations = 9});
+  auto c = ours(k, selfpred::newton_schulz{.iterations = 9, .evaluate = how});
+  c.tolerance = tolerance;
   auto const twin = [&](std::string const& name, auto recursion) {
     auto const run = std::make_shared<decltype(recursion)>();
     auto const p = std::make_shared<bench::matrix<S>>();
     c.variants.push_back({name, [=] { (*run)(k->s, 9, *p); }, [=] { return bench::values(*p); }});
   };
   twin("Eigen literal", bench::newton_schulz_twin<bench::by_eigen, S>{});
-  twin("Eigen 24 products", bench::newton_schulz_twin<bench::by_eigen, S, true>{});
-  c.variants.back().same_kernel = true;
 #ifdef SELFPRED_BENCH_BLAS
   twin(bench::blas::name() + " literal", bench::newton_schulz_twin<bench::by_gemm, S>{});
 #endif
-  c.limit = bench::fma_peak<S>(24 * 2 * cube(f));
+  c.limit = bench::fma_peak<S>((how == selfpred::evaluation::iteration() ? 24 * 2 : 3) * cube(f));
+  return c;
+}
+
+// A rule whose literal recursion is a twin of n iterations.
+template <template <class> class Twin, class Rule>
+bench::comparison recursion(Index f, Rule rule, int n, double tolerance) {
+  auto const k = std::make_shared<problem<float>>(f, 0.03);
+  auto c = ours(k, rule);
+  c.tolerance = tolerance;
+  auto const twin = [&](std::string const& name, auto literal) {
+    auto const run = std::make_shared<decltype(literal)>();
+    auto const p = std::make_shared<matrix_f>();
+    c.variants.push_back({name, [=] { (*run)(k->s, n, *p); }, [=] { return bench::values(*p); }});
+  };
+  twin("Eigen literal", Twin<bench::by_eigen>{});
+#ifdef SELFPRED_BENCH_BLAS
+  twin(bench::blas::name() + " literal", Twin<bench::by_gemm>{});
+#endif
+  c.limit = bench::fma_peak<float>(3 * cube(f));
+  return c;
+}
+
+// The exact root. Peers: eigendecompositions, V sqrt(l) V^T.
+bench::comparison square_root(Index f, selfpred::evaluation how, double tolerance) {
+  auto const k = std::make_shared<problem<float>>(f, 0.03);
+  auto c = ours(k, selfpred::direct_pred{.evaluate = how});
+  c.tolerance = tolerance;
+  auto const solver = std::make_shared<Eigen::SelfAdjointEigenSolver<matrix_f>>(f);
+  auto const p = std::make_shared<matrix_f>(f, f), left = std::make_shared<matrix_f>(f, f);
+  c.variants.push_back({"Eigen SelfAdjointEigenSolver",
+                        [=] {
+                          solver->compute(k->s);
+                          *left = solver->eigenvectors() * solver->eigenvalues().cwiseMax(0).cwiseSqrt().asDiagonal();
+                          p->noalias() = *left * solver->eigenvectors().transpose();
+                        },
+                        [=] { return bench::values(*p); }});
+#ifdef SELFPRED_BENCH_BLAS
+  if (bench::blas::has_syevd()) {
+    struct scratch {
+      matrix_f v, left, p;
+      Eigen::VectorXf l;
+      std::vector<float> work;
+      std::vector<int> integers;
+    };
+    auto const r = std::make_shared<scratch>();
+    r->p.resize(f, f);
+    c.variants.push_back({bench::blas::name() + " ssyevd",
+                          [=] {
+                            r->v = k->s;
+                            bench::blas::syevd(r->v, r->l, r->work, r->integers);
+                            r->left = r->v * r->l.cwiseMax(0).cwiseSqrt().asDiagonal();
+                            bench::by_gemm::multiply_transposed(r->left, r->v, r->p);
+                          },
+                          [=] { return bench::values(r->p); }});
+  }
+#endif
+  c.limit = bench::fma_peak<float>(3 * cube(f));
   return c;
 }
 
@@ -84,9 +146,35 @@ bench::comparison direct_copy(Index f) {
 
 int main(int argc, char** argv) {
   bench::suite suite("predictor", argc, argv);
-  for (Index f : {64, 256, 512})
-    suite.add("newton_schulz 9 f=" + std::to_string(f), [=] { return newton_schulz<float>(f); });
-  suite.add("newton_schulz 9 f=256 double", [] { return newton_schulz<double>(256); });
+  using selfpred::evaluation;
+  for (Index f : {64, 256, 512, 2048}) {
+    std::string const name = "newton_schulz 9 f=" + std::to_string(f);
+    for (double const tolerance : {3e-4, 1e-5})
+      suite.add(name + (tolerance > 1e-4 ? " to 3e-4" : " to 1e-5"),
+                [=] { return newton_schulz<float>(f, evaluation::rational(tolerance), tolerance); });
+    if (f < 2048)
+      suite.add(name + " recursion", [=] { return newton_schulz<float>(f, evaluation::iteration(), 1e-4); });
+  }
+  for (Index f : {256, 512}) {
+    suite.add("newton_schulz 9 f=" + std::to_string(f) + " double to 1e-5",
+              [=] { return newton_schulz<double>(f, evaluation::rational(1e-5), 1e-5); });
+    std::string const size = " f=" + std::to_string(f);
+    suite.add("newton_schulz 7 + 7" + size + " to 1e-4", [=] {
+      selfpred::newton_schulz const rule{.iterations = 7, .stages = 2, .evaluate = evaluation::rational(1e-4)};
+      return recursion<bench::newton_schulz_squared_twin>(f, rule, 7, 1e-4);
+    });
+    suite.add("stiefel 9" + size + " to 1e-4", [=] {
+      return recursion<bench::stiefel_twin>(f, selfpred::stiefel{.evaluate = evaluation::rational(1e-4)}, 9, 1e-4);
+    });
+    suite.add("visser 50" + size + " to 1e-5", [=] {
+      return recursion<bench::visser_twin>(f, selfpred::visser{.evaluate = evaluation::rational(1e-5)}, 50, 1e-5);
+    });
+  }
+  for (Index f : {256, 512, 2048}) {
+    suite.add("square root f=" + std::to_string(f) + " to 5e-4",
+              [=] { return square_root(f, evaluation::rational(5e-4), 5e-4); });
+    suite.add("square root f=" + std::to_string(f), [=] { return square_root(f, evaluation::automatic(), 1e-4); });
+  }
   for (Index f : {64, 256, 512})
     suite.add("linear_regression f=" + std::to_string(f), [=] { return linear_regression(f); });
   for (Index f : {64, 256, 512}) suite.add("direct_copy f=" + std::to_string(f), [=] { return direct_copy(f); });

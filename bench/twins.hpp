@@ -100,6 +100,50 @@ struct newton_schulz_twin {
   }
 };
 
+/// Two stages of it, the second on the first's P.
+template <class Products>
+struct newton_schulz_squared_twin {
+  newton_schulz_twin<Products> stage;
+  matrix_f first;
+
+  void operator()(matrix_f const& s, int n, matrix_f& p) {
+    stage(s, n, first);
+    stage(first, n, p);
+  }
+};
+
+/// p <- B_n s / ||B_n||, B_n of the same recursion on s^T s.
+template <class Products>
+struct stiefel_twin {
+  newton_schulz_twin<Products> recursion;
+  matrix_f squared, root;
+
+  void operator()(matrix_f const& s, int n, matrix_f& p) {
+    squared.resize(s.rows(), s.cols()), p.resize(s.rows(), s.cols());
+    Products::multiply(s, s, squared);
+    recursion(squared, n, root);
+    Products::multiply(recursion.b, s, p);
+    p /= recursion.b.norm();
+  }
+};
+
+/// P_0 = I / (2 eta), P <- P + eta (S - P^2), eta = 1 / (2 sqrt(||s||)).
+template <class Products>
+struct visser_twin {
+  matrix_f squared;
+
+  void operator()(matrix_f const& s, int n, matrix_f& p) {
+    float const eta = 0.5F / std::sqrt(s.norm());
+    p.setIdentity(s.rows(), s.cols());
+    p *= 0.5F / eta;
+    squared.resize(s.rows(), s.cols());
+    for (int k = 0; k < n; ++k) {
+      Products::multiply(p, p, squared);
+      p += eta * (s - squared);
+    }
+  }
+};
+
 /// The loss of Q = Z P against T, and dL/dZ.
 template <class Products>
 struct loss_twin {

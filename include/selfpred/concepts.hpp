@@ -25,7 +25,7 @@ template <class Ops>
 struct default_operations {
   using defaults = default_operations;
   using scalar_type = double;
-  static constexpr double unit_roundoff = 0;  // of the element type; 0: not known when compiling
+  static constexpr double unit_roundoff = 0;          // of the element type; 0: not known when compiling
   static constexpr bool carries_derivatives = false;  // AD scalars; drop_derivatives(x, y) then takes their values
   template <class C>
   static bool averageable(C const&) {

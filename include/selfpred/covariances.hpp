@@ -104,8 +104,7 @@ auto detached(T const& x) {
 template <class R>
 concept view_range = iterable<R const> && !tensor<R> && tensor<item_t<R const>>;
 template <class R>
-concept target_range =
-    iterable<R const> && !tensor<R> && stopped_tensor<item_t<R const>>;
+concept target_range = iterable<R const> && !tensor<R> && stopped_tensor<item_t<R const>>;
 
 }  // namespace detail
 

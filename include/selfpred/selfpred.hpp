@@ -12,6 +12,7 @@
 #include <selfpred/optimizer/adamw.hpp>
 #include <selfpred/optimizer/lars.hpp>
 #include <selfpred/optimizer/sgd.hpp>
+#include <selfpred/predictor/by_eigh.hpp>
 #include <selfpred/predictor/direct_copy.hpp>
 #include <selfpred/predictor/direct_pred.hpp>
 #include <selfpred/predictor/linear_regression.hpp>

@@ -133,7 +133,8 @@ TEST_CASE("Rules are the same rules by either evaluation", "[evaluation]") {
   using M = by_columns<float>;
   auto const hold = [](auto rule, double scale_of_p) {
     auto by_recursion = rule, by_inverses = rule;
-    by_recursion.evaluate = evaluation::iteration(), by_inverses.evaluate = evaluation::rational(rule.evaluate.tolerance);
+    by_recursion.evaluate = evaluation::iteration(),
+    by_inverses.evaluate = evaluation::rational(rule.evaluate.tolerance);
     double const bound = by_inverses.template error_bound<M>();
     CHECK(by_recursion.template error_bound<M>() == 0);
     CHECK(bound > 0);

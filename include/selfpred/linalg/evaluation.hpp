@@ -53,7 +53,8 @@ namespace linalg {
 /// A choice that has been made: no design means the recursion.
 struct evaluation_plan {
   rational_design const* design = nullptr;
-  double error_bound = 0;  ///< sup over [0, 1] of what the design leaves out and what it makes of rounding; 0: rounding only
+  double error_bound =
+      0;  ///< sup over [0, 1] of what the design leaves out and what it makes of rounding; 0: rounding only
 };
 
 /// (f(s / ||s||_F), ||s||_F). The value is a tensor of the workspace.
@@ -74,14 +75,14 @@ evaluation_plan plan_evaluation(char const* where, spectral_filter const& f, eva
   double const known = operations_t<M>::unit_roundoff, rounding = known > 0 ? known : 0x1p-24;
   bool const asked = how.by == evaluation::method::rational;
   rational_design const* design = nullptr;
-  if constexpr (matrix_with_solve<M>)
-    design = find_design(f.kind, f.iterations, f.c, how.tolerance, rounding);
+  if constexpr (matrix_with_solve<M>) design = find_design(f.kind, f.iterations, f.c, how.tolerance, rounding);
   if (asked && !design)
-    throw domain_error(selfpred::detail::complaint(where, "evaluate", "rational to " + selfpred::detail::short_number(how.tolerance),
-                                         matrix_with_solve<M>
-                                             ? "a tolerance and numbers of which there is a table, or iteration()"
-                                             : "iteration(): this tensor has no solve"));
-  if (!design || (!asked && (known == 0 || known < 0x1p-25 || cost_of_inverse * design->cost() > f.products() / 2))) return {};
+    throw domain_error(selfpred::detail::complaint(
+        where, "evaluate", "rational to " + selfpred::detail::short_number(how.tolerance),
+        matrix_with_solve<M> ? "a tolerance and numbers of which there is a table, or iteration()"
+                             : "iteration(): this tensor has no solve"));
+  if (!design || (!asked && (known == 0 || known < 0x1p-25 || cost_of_inverse * design->cost() > f.products() / 2)))
+    return {};
   return {design, design->error + round_off_factor * rounding * design->round_off};
 }
 
@@ -115,19 +116,26 @@ std::optional<filtered<M>> sum_of_inverses(rational_design const& r, M const& s,
     axpby(pole.imaginary * pole.imaginary, inverse, 1.0, shifted);
     if (!invert(shifted, real_part)) return std::nullopt;
     axpby(2 * pole.p, real_part, 1.0, sum);
-    if (pole.q != 0)
-      gemm_symmetric(2 * pole.q * pole.imaginary, inverse, op::none, real_part, op::none, 1.0, sum);
+    if (pole.q != 0) gemm_symmetric(2 * pole.q * pole.imaginary, inverse, op::none, real_part, op::none, 1.0, sum);
   }
   return filtered<M>{sum, norm};
+}
+
+/// sum_of_inverses where the tensor has a solve.
+template <matrix M>
+std::optional<filtered<M>> evaluate(rational_design const& r, M const& s, workspace<M>& work) {
+  if constexpr (matrix_with_solve<M>)
+    return linalg::sum_of_inverses(r, s, work);
+  else
+    return std::nullopt;
 }
 
 /// f(s / ||s||_F) of a symmetric positive semidefinite s, evaluated as planned; by the recursion where a pivot of the
 /// design fails, which only a matrix that is far from semidefinite, or not finite, can do. Uses slots 0 to 3.
 template <matrix M>
 filtered<M> apply(spectral_filter const& f, evaluation_plan const& plan, M const& s, workspace<M>& work) {
-  if constexpr (matrix_with_solve<M>)
-    if (plan.design)
-      if (auto const r = linalg::sum_of_inverses(*plan.design, s, work)) return *r;
+  if (plan.design)
+    if (auto const r = linalg::evaluate(*plan.design, s, work)) return *r;
   if (f.kind == filter::visser) {
     scalar_t<M> const norm = linalg::frobenius_norm(s);
     return {linalg::visser(s, reciprocal(norm), scalar_t<M>(f.c), f.iterations, work), norm};

@@ -41,19 +41,27 @@ struct spectral_filter {
   /// Products f^3 of the recursion; none defines the root.
   constexpr double products() const {
     switch (kind) {
-      case filter::newton_schulz: return 3 * iterations - 3;
-      case filter::newton_schulz_inverse: return 3 * iterations - 2;
-      case filter::visser: return iterations;
-      case filter::square_root: break;
+      case filter::newton_schulz:
+        return 3 * iterations - 3;
+      case filter::newton_schulz_inverse:
+        return 3 * iterations - 2;
+      case filter::visser:
+        return iterations;
+      case filter::square_root:
+        break;
     }
     return std::numeric_limits<double>::infinity();
   }
   double operator()(double x) const {
     switch (kind) {
-      case filter::newton_schulz: return newton_schulz_filter(x, iterations);
-      case filter::newton_schulz_inverse: return newton_schulz_inverse_filter(x, iterations);
-      case filter::visser: return visser_filter(x, iterations, c);
-      case filter::square_root: break;
+      case filter::newton_schulz:
+        return newton_schulz_filter(x, iterations);
+      case filter::newton_schulz_inverse:
+        return newton_schulz_inverse_filter(x, iterations);
+      case filter::visser:
+        return visser_filter(x, iterations, c);
+      case filter::square_root:
+        break;
     }
     return std::sqrt(x > 0 ? x : 0);
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <algorithm>
-#include <selfpred/linalg/norms.hpp>
+#include <selfpred/linalg/evaluation.hpp>
 #include <selfpred/predictor/rule.hpp>
 
 namespace selfpred {
@@ -37,18 +37,19 @@ S power(S const& x, double a) {
 /// not to be had. Right for latents of any scale whose P is representable; relative, of any scale.
 /// Shapes: S and P are f x f. Errors: domain_error for an exponent that is not above 0, eps or floor below 0, a momentum
 /// outside [0, 1); non_finite_error from the eigensolver. Needs matrix_with_eigh.
-/// Cost: one eigendecomposition, about 9 f^3, and a product; a second one only where floor > eps, since
+/// Cost: one eigendecomposition, about 9 f^3, and a product, or what `evaluate` has chosen; a second one only where floor > eps, since
 /// max(h, floor) = floor + (h - floor)_+. No synchronisation of its own.
 /// Example: make_objective<Eigen::MatrixXf>(direct_pred::published(), {.alpha = 0})
 struct direct_pred {
   double exponent = 0.5;
-  bool relative = false;           ///< divide the eigenvalues by the largest
-  double eps = 0;                  ///< added to every eigenvalue of P
-  double floor = 0;                ///< least eigenvalue of P
-  double statistics_momentum = 0;  ///< weight of the old in the EMA of S
+  bool relative = false;                          ///< divide the eigenvalues by the largest
+  double eps = 0;                                 ///< added to every eigenvalue of P
+  double floor = 0;                               ///< least eigenvalue of P
+  double statistics_momentum = 0;                 ///< weight of the old in the EMA of S
+  evaluation evaluate = evaluation::iteration();  ///< here the eigendecomposition; rational(t) for the plain root
 
   static constexpr bool reads_cross_covariance = false;
-  static constexpr direct_pred published() { return {0.5, true, 0.01, 1e-4, 0.3}; }
+  static constexpr direct_pred published() { return {0.5, true, 0.01, 1e-4, 0.3, {evaluation::method::iteration}}; }
 
   void check() const {
     if (!(exponent > 0) || !std::isfinite(exponent))
@@ -58,11 +59,25 @@ struct direct_pred {
     if (!(statistics_momentum >= 0 && statistics_momentum < 1))
       throw domain_error(
           detail::complaint("direct_pred", "statistics_momentum", std::to_string(statistics_momentum), "in [0, 1)"));
+    evaluate.check("direct_pred");
+    if (evaluate.by == evaluation::method::rational && !plain())
+      throw domain_error(
+          "direct_pred: evaluate is rational, expected iteration(): of the powers there is a table for exponent 0.5, "
+          "not "
+          "relative, floor at most eps");
   }
   moment_options moments() const { return {.momentum = statistics_momentum}; }
 
   template <matrix_with_eigh M>
   void operator()(covariances<M> const& c, workspace<M>& work, M& p) const {
+    if (plain())
+      if (auto const chosen = plan<M>(); chosen.design) {
+        if (auto const r = linalg::evaluate(*chosen.design, c.s, work)) {
+          axpby(square_root(r->norm * scalar_t<M>(c.s_scale)), r->value, 0.0, p);
+          if (eps > 0) add_diagonal(eps, p);
+          return;
+        }
+      }
     M& t = work.get(0, p, shape_of(p));
     if (relative) {  // of S / ||S||_F, so that no power leaves its range
       axpby(reciprocal(linalg::frobenius_norm(c.s)), c.s, 0.0, t);
@@ -88,6 +103,18 @@ struct direct_pred {
   template <matrix M>
   std::string caution(covariances<M> const&, workspace<M>&) const {
     return {};
+  }
+  /// Of P, in units of sqrt(||S||_F), beyond rounding: 0 for the eigendecomposition.
+  template <matrix M>
+  double error_bound() const {
+    return plain() ? plan<M>().error_bound : 0;
+  }
+
+ private:
+  bool plain() const { return exponent == 0.5 && !relative && floor <= eps; }
+  template <matrix M>
+  linalg::evaluation_plan plan() const {
+    return linalg::plan_evaluation<M>("direct_pred", {linalg::filter::square_root}, evaluate);
   }
 };
 

@@ -54,6 +54,13 @@ struct newton_schulz {
     for (int k = 0; k < stages; ++k) bound = stage_gain() * bound + plan<M>(k).error_bound;
     return bound;
   }
+  /// Eigenvalues of S, at least 0, become those of P: the rule as a function of one number and of the batch's norm.
+  void map_eigenvalues(std::span<double> l) const {
+    for (int k = 0; k < stages; ++k) {
+      double const norm = detail::norm_of(l), root = std::sqrt(norm);
+      for (double& x : l) x = norm > 0 ? root * filter()(x / norm) : 0;
+    }
+  }
 
  private:
   linalg::spectral_filter filter() const { return {linalg::filter::newton_schulz, iterations}; }

@@ -23,6 +23,14 @@ concept predictor_rule = matrix<M> && requires(R const& rule, covariances<M> con
 
 namespace detail {
 
+inline double norm_of(std::span<double const> l) {
+  double most = 0, sum = 0;
+  for (double const x : l) most = std::max(most, std::abs(x));
+  if (!(most > 0)) return most;
+  for (double const x : l) sum += (x / most) * (x / most);
+  return most * std::sqrt(sum);
+}
+
 /// ||P^(2^k) - S||_F / ||S||_F, the distance from the exact root of order 2^k. k products; slots 0 and 1.
 template <matrix M>
 scalar_t<M> root_residual(covariances<M> const& c, int k, workspace<M>& work, M const& p) {

@@ -55,6 +55,16 @@ struct stiefel {
   double error_bound() const {
     return plan<M>().error_bound;
   }
+  /// Eigenvalues of S, at least 0, become those of P.
+  void map_eigenvalues(std::span<double> l) const {
+    double const norm = detail::norm_of(l);
+    std::vector<double> b;
+    for (double const x : l) b.push_back(norm > 0 ? x / norm * (x / norm) : 0);
+    double const squared = detail::norm_of(b);
+    for (double& y : b) y = filter()(squared > 0 ? y / squared : 0);
+    double const size = detail::norm_of(b);
+    for (std::size_t i = 0; i < l.size(); ++i) l[i] *= b[i] / size;
+  }
 
  private:
   linalg::spectral_filter filter() const { return {linalg::filter::newton_schulz_inverse, iterations}; }

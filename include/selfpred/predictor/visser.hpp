@@ -63,6 +63,11 @@ struct visser {
   double error_bound() const {
     return eta ? 0 : plan<M>().error_bound;
   }
+  /// Eigenvalues of S, at least 0, become those of P.
+  void map_eigenvalues(std::span<double> l) const {
+    double const norm = detail::norm_of(l), root = std::sqrt(norm);
+    for (double& x : l) x = norm > 0 ? root * linalg::visser_filter(x / norm, iterations, eta ? *eta * root : c) : 0;
+  }
 
  private:
   linalg::spectral_filter filter() const { return {linalg::filter::visser, iterations, c}; }
