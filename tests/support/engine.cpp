@@ -3,6 +3,8 @@
 
 namespace selfpred::detail {
 
+template struct panels<float>;
+template struct panels<double>;
 template struct eigen_products<float>;
 template struct eigen_products<double>;
 template struct blocked_cholesky<float>;

@@ -1,108 +1,238 @@
 // SPDX-License-Identifier: MIT
-// Symmetric positive definite solves in host memory for float and double: a blocked Cholesky factorisation whose bulk is
-// the engine's product. Eigen's own takes its packing buffers from malloc above 128 KiB (4 a solve at f = 256).
+// Symmetric positive definite matrices in host memory for float and double, by a Cholesky factorisation in panels: solves
+// and the explicit inverse. Blocks on the diagonal are inverted, so that all the rest is products; that costs a block's
+// condition in accuracy, not the matrix's (Higham 2002, 8.2 and 14.3). Sweeps of the whole matrix would: eps kappa^2.
 #pragma once
+#include <cmath>
 #include <limits>
 #include <selfpred/host/engine.hpp>
 
 namespace selfpred::detail {
 
 template <class S>
-struct blocked_cholesky {
-  using in = matrix_view<S const>;
+struct blocked_cholesky : panels<S> {
   using out = matrix_view<S>;
-  using products = eigen_products<S>;
-  static constexpr index block = 32;  // what is left to plain loops grows with it, the product's efficiency too
-
-  static out part(out const& x, index i, index j, index rows, index cols) {
-    return view_matrix(&x(i, j), rows, cols, x.stride[0], x.stride[1]);
-  }
-
-  /// The lower triangle of x (columns contiguous) becomes L with x = L L^T; the rest of x is scratch. Returns the
-  /// smallest pivot L_jj^2, or 0 where one is not positive and finite.
-  static double factorise(out x);
-
-  /// y <- L^-T L^-1 y. A block's substitution runs on a row-major copy, so that its loops go along the right-hand sides.
-  static void substitute(out l, out y);
+  using base = panels<S>;
+  using into = typename base::into;
+  using vec = typename base::vec;
+  static constexpr int max_block = 128 / base::rows;
+  using base::rows, base::parts, base::square, base::wide, base::tall;
 
   /// y <- x^-1 y; x is destroyed. Returns the smallest pivot of the factorisation, 0 where it failed.
-  static double spd_solve(out x, out y) {
-    if (x.rows() == 0) return std::numeric_limits<double>::infinity();
-    // x is symmetric, so a row-major x is its own transpose.
-    if (!products::by_columns(x)) x = x.transposed();
-    out const l = products::by_columns(x) ? x : products::template packed<6>(x);
-    double const pivot = factorise(l);
-    if (pivot > 0) substitute(l, y);
-    return pivot;
-  }
+  static double spd_solve(out x, out y);
+  /// y <- x^-1, both triangles; x is destroyed. Returns the same.
+  static double spd_inverse(out x, out y);
 
-  /// y <- x^-1; x is destroyed. Returns the smallest pivot of the factorisation, 0 where it failed.
-  static double spd_inverse(out x, out y) {
-    products::scale(S(0), y);
-    host_operations<S>::add_diagonal(1, y);
-    return spd_solve(x, y);
+ private:
+  // A matrix of `size` rows in panels. Of the block on the diagonal at work, W = L^-1: u has W^T by panels of the block,
+  // w has W. `block` is in panels.
+  struct work {
+    index size, count, block, step = count * square, wide_step = block * square;
+    S *m, *u, *w;
+    double least = std::numeric_limits<double>::infinity();
+
+    S* at(index p, index q) const { return m + p * step + q * square; }
+    S* panel(index p) const { return u + p * wide_step; }
+    index next(index k) const { return std::min(k + block, count); }
+  };
+  static work packed(out x, index block);
+
+  static void corner(S* a, S* u, S* pivots);
+  static void leaf(S* m, index ms, index count, S* u, index us, S* pivots);
+  static bool invert_block(work& k, index first);
+  static bool factorise(work& k);
+  static bool invert(work& k);
+  static void substitute(work const& k, out y);
+
+  // z <- z W^T in the columns of the block at `first`, in place: a column needs those to its left.
+  template <int T>
+  static void multiply_lower(work const& k, index first, S* z) {
+    z += first * square;
+    for (index c = (k.next(first) - first) * rows - wide; c >= 0; c -= wide)
+      base::template tile<T>(c + wide, z, k.step, k.at(first + c / rows, first) + c % rows, z + c * rows, k.step,
+                             into::set);
   }
 };
 
+// x is symmetric, so a row-major x is its own transpose.
 template <class S>
-double blocked_cholesky<S>::factorise(out x) {
-  index const n = x.rows();
-  double least = std::numeric_limits<double>::infinity();
-  for (index k = 0; k < n; k += block) {
-    index const w = std::min(block, n - k), m = n - k;
-    out const p = part(x, k, k, m, w);
-    if (k > 0) products::gemm(S(-1), part(x, k, 0, m, k), part(x, k, 0, w, k).transposed(), S(1), p);
-    for (index j = 0; j < w; ++j) {
-      S* const column = &p(0, j);
-      for (index l = 0; l < j; ++l) {
-        S const factor = p(j, l);
-        S const* const done = &p(0, l);
-        for (index i = j; i < m; ++i) column[i] -= factor * done[i];
-      }
-      double const pivot = static_cast<double>(column[j]);
-      if (!(pivot > 0) || !std::isfinite(pivot)) return 0;
-      least = std::min(least, pivot);
-      S const root = std::sqrt(column[j]);
-      column[j] = root;
-      for (index i = j + 1; i < m; ++i) column[i] /= root;
+auto blocked_cholesky<S>::packed(out x, index block) -> work {
+  if (x.stride[0] != 1) x = x.transposed();
+  index const n = x.rows(), np = base::count(n);
+  work k{.size = n, .count = np, .block = block, .m = nullptr, .u = nullptr, .w = nullptr};
+  k.m = base::template buffer<0>(np * k.step);
+  k.u = base::template buffer<1>(np * k.wide_step);
+  k.w = base::template buffer<2>(block * k.wide_step);
+  for (index q = 0; q < np; ++q)
+    for (index p = q; p < np; ++p) base::pack(x, p, q, k.at(p, q));
+  for (index i = n; i < np * rows; ++i) k.at(np - 1, np - 1)[i % rows * (rows + 1)] = S(1);
+  return k;
+}
+
+// u <- L^-T of one square a = L L^T, which is destroyed. Columns of a and rows of L^-1 are updated by the same multipliers;
+// roots are taken at the end, for a root and a quotient a column are one latency too many.
+template <class S>
+void blocked_cholesky<S>::corner(S* a, S* u, S* pivots) {
+  alignas(64) S e[square] = {}, root[rows];
+  vec *const av = reinterpret_cast<vec*>(a), *const ev = reinterpret_cast<vec*>(e),
+             *const uv = reinterpret_cast<vec*>(u);
+  for (index j = 0; j < rows; ++j) e[j * (rows + 1)] = 1;
+#pragma GCC unroll 16
+  for (int j = 0; j < rows; ++j) {
+    S const d = a[j * rows + j], r = S(1) / d;
+    pivots[j] = d, root[j] = r;
+    vec v[parts], f[parts];
+    for (int i = 0; i < parts; ++i) v[i] = av[j * parts + i] * r, f[i] = ev[j * parts + i] * r;
+#pragma GCC unroll 16
+    for (int l = j + 1; l < rows; ++l) {
+      S const y = a[j * rows + l];
+      for (int i = 0; i < parts; ++i) av[l * parts + i] -= v[i] * y, ev[l * parts + i] -= f[i] * y;
     }
   }
-  return least;
+  for (int j = 0; j < rows; ++j) root[j] = std::sqrt(root[j]);
+  for (int j = 0; j < rows; ++j)
+    for (int i = 0; i < parts; ++i) uv[j * parts + i] = ev[j * parts + i] * root[j];
+}
+
+// u <- L^-T of a block of `count` panels, by the steps of `invert` without the product L^-T L^-1: those of a square.
+template <class S>
+void blocked_cholesky<S>::leaf(S* m, index ms, index count, S* u, index us, S* pivots) {
+  alignas(64) S w[square];
+  for (index q = 0; q < count; ++q) {
+    S *const uq = u + q * square, *const right = m + q * square;
+    corner(right + q * ms, uq + q * us, pivots + q * rows);
+    if (count == 1) return;
+    base::transpose(uq + q * us, rows, w, rows);
+    auto const multiply = [&](index p, auto t) {
+      for (index c = 0; c < rows; c += wide)
+        base::template tile<t>(c + wide, right + p * ms, ms, w + c, uq + p * us + c * rows, us, into::set);
+    };
+    base::groups(0, q, multiply), base::groups(q + 1, count, multiply);
+    index const from = (q + 1) * rows, to = count * rows;
+    base::groups(0, q, [&](index p, auto t) {
+      base::template strip<t>(rows, uq + p * us, us, uq, us, m + p * ms, ms, from, to, into::difference);
+    });
+    base::template strip<1>(rows, uq + q * us, us, uq, us, m + q * ms, ms, from, to, into::negated);
+    base::groups(q + 1, count, [&](index p, auto t) {
+      base::template trapezoid<t>(rows, uq, uq, us, m, ms, p, from, into::difference);
+    });
+  }
+  for (index p = 1; p < count; ++p) std::fill_n(u + p * us, p * square, S(0));
+}
+
+// Panels of u and w for the block at `first`; false where a pivot is not positive and finite.
+template <class S>
+bool blocked_cholesky<S>::invert_block(work& k, index first) {
+  index const count = k.next(first) - first, us = k.wide_step;
+  S pivots[max_block * rows];
+  leaf(k.at(first, first), k.step, count, k.panel(first), us, pivots);
+  for (index i = 0; i < std::min(count * rows, k.size - first * rows); ++i) {
+    double const pivot = static_cast<double>(pivots[i]);
+    if (!(pivot > 0) || !std::isfinite(pivot)) return false;
+    k.least = std::min(k.least, pivot);
+  }
+  for (index i = 0; i < count; ++i)
+    for (index j = 0; j <= i; ++j)
+      base::transpose(k.panel(first + j) + i * square, rows, k.w + i * us + j * square, rows);
+  return true;
+}
+
+// In place, one rank-w update of one triangle a block. Left of the block at k the matrix has L^-T L^-1 of what is done,
+// right of it the Schur complement, and above the diagonal, right of k, L^-T as far as it is known. With U = the panel of
+// L below the block, W^T in it and L^-T times W^T above: the three parts change by -U U^T, -U U^T and +U U^T.
+template <class S>
+bool blocked_cholesky<S>::invert(work& k) {
+  index const end = k.count, us = k.wide_step, ms = k.step;
+  for (index first = 0; first < end; first = k.next(first)) {
+    if (!invert_block(k, first)) return false;
+    index const next = k.next(first), w = (next - first) * rows, right = next * rows, last = end * rows;
+    auto const multiply = [&](index p, auto t) {
+      for (index c = 0; c < w; c += wide)
+        base::template tile<t>(c + wide, k.at(p, first), ms, k.w + c / rows * us + c % rows, k.panel(p) + c * rows, us,
+                               into::set);
+    };
+    base::groups(0, first, multiply), base::groups(next, end, multiply);
+    base::groups(0, first, [&](index p, auto t) {
+      base::template trapezoid<t>(w, k.u, k.u, us, k.m, ms, p, 0, into::sum);
+      base::template strip<t>(w, k.panel(p), us, k.u, us, k.at(p, 0), ms, right, last, into::difference);
+    });
+    base::groups(first, next, [&](index p, auto t) {  // W^T is triangular: its panel p begins at its column p
+      index const skip = (p - first) * square, d = w - (p - first) * rows;
+      base::template trapezoid<t>(d, k.u + skip, k.u + skip, us, k.m, ms, p, 0, into::set);
+      base::template strip<t>(d, k.panel(p) + skip, us, k.u + skip, us, k.at(p, 0), ms, right, last, into::negated);
+    });
+    base::groups(next, end, [&](index p, auto t) {
+      base::template trapezoid<t>(w, k.u, k.u, us, k.m, ms, p, right, into::difference);
+    });
+  }
+  return true;
 }
 
 template <class S>
-void blocked_cholesky<S>::substitute(out l, out y) {
-  index const n = l.rows(), m = y.cols(), last = (n - 1) / block * block;
-  if (m == 0) return;
-  out const rows = view_row_major(packing<S>::template buffer<5>(block * m), block, m);
-  auto const solve = [&](index k, index w, bool forward) {
-    out const yk = part(y, k, 0, w, m), r = part(rows, 0, 0, w, m);
-    host_operations<S>::copy(yk, r);
-    for (index step = 0; step < w; ++step) {
-      index const i = forward ? step : w - 1 - step;
-      S* const target = &r(i, 0);
-      for (index p = forward ? 0 : i + 1; p < (forward ? i : w); ++p) {
-        S const factor = forward ? l(k + i, k + p) : l(k + p, k + i);
-        S const* const done = &r(p, 0);
-        for (index c = 0; c < m; ++c) target[c] -= factor * done[c];
-      }
-      S const pivot = l(k + i, k + i);
-      for (index c = 0; c < m; ++c) target[c] /= pivot;
+double blocked_cholesky<S>::spd_inverse(out x, out y) {
+  index const n = x.rows();
+  work k = packed(x, n <= 128 ? std::max(1, 16 / rows) : n <= 1024 ? 64 / rows : max_block);
+  if (!invert(k)) return 0;
+  base::unpack_symmetric(k.m, k.count, S(1), S(0), y);
+  return k.least;
+}
+
+// By rows of blocks, each from the left: long sums, and every entry is written once. Below a block L stays, above it is
+// L^T, on the diagonal W; u keeps W^T of every block.
+template <class S>
+bool blocked_cholesky<S>::factorise(work& k) {
+  index const end = k.count, us = k.wide_step, ms = k.step;
+  for (index first = 0; first < end; first = k.next(first)) {
+    index const next = k.next(first), done = first * rows, right = next * rows;
+    base::groups(first, next, [&](index p, auto t) {
+      base::template trapezoid<t>(done, k.m, k.m, ms, k.m, ms, p, done, into::difference);
+    });
+    base::groups(next, end, [&](index p, auto t) {
+      base::template strip<t>(done, k.at(p, 0), ms, k.m, ms, k.at(p, 0), ms, done, right, into::difference);
+    });
+    if (!invert_block(k, first)) return false;
+    for (index p = first; p < next; ++p) std::copy_n(k.w + (p - first) * us, (p - first + 1) * square, k.at(p, first));
+    base::groups(next, end, [&](index p, auto t) { multiply_lower<t>(k, first, k.at(p, 0)); });
+    for (index p = next; p < end; ++p)
+      for (index q = first; q < next; ++q) base::transpose(k.at(p, q), rows, k.at(q, p), rows);
+  }
+  return true;
+}
+
+// Right-hand sides are rows here, a group of panels at a time: z <- z L^-T, then z <- z L^-1, all of it products.
+template <class S>
+void blocked_cholesky<S>::substitute(work const& k, out y) {
+  index const end = k.count, ms = k.step;
+  S* const z = base::template buffer<3>(tall * ms);
+  out const right = y.transposed();
+  base::groups(0, base::count(right.rows()), [&](index g, auto t) {
+    for (index p = 0; p < t; ++p)
+      for (index q = 0; q < end; ++q) base::pack(right, g + p, q, z + p * ms + q * square);
+    for (index first = 0; first < end; first = k.next(first)) {
+      base::template strip<t>(first * rows, z, ms, k.m, ms, z, ms, first * rows, k.next(first) * rows,
+                              into::difference);
+      multiply_lower<t>(k, first, z);
     }
-    host_operations<S>::copy(r, yk);
-  };
-  for (index k = 0; k < n; k += block) {
-    index const w = std::min(block, n - k);
-    if (k > 0) products::gemm(S(-1), part(l, k, 0, w, k), part(y, 0, 0, k, m), S(1), part(y, k, 0, w, m));
-    solve(k, w, true);
-  }
-  for (index k = last; k >= 0; k -= block) {
-    index const w = std::min(block, n - k), below = n - k - w;
-    if (below > 0)
-      products::gemm(S(-1), part(l, k + w, k, below, w).transposed(), part(y, k + w, 0, below, m), S(1),
-                     part(y, k, 0, w, m));
-    solve(k, w, false);
-  }
+    for (index first = (end - 1) / k.block * k.block; first >= 0; first -= k.block) {
+      index const next = k.next(first), w = (next - first) * rows, from = next * square;
+      base::template strip<t>((end - next) * rows, z + from, ms, k.m + from, ms, z, ms, first * rows, next * rows,
+                              into::difference);
+      for (index c = 0; c < w; c += wide) {  // z <- z W in place: a column needs those to its right
+        S* const at = z + first * square + c * rows;
+        base::template tile<t>(w - c, at, ms, k.panel(first + c / rows) + c * rows + c % rows, at, ms, into::set);
+      }
+    }
+    for (index p = 0; p < t; ++p)
+      for (index q = 0; q < end; ++q) base::unpack(z + p * ms + q * square, S(1), S(0), right, g + p, q);
+  });
+}
+
+template <class S>
+double blocked_cholesky<S>::spd_solve(out x, out y) {
+  work k = packed(x, 64 / rows);
+  if (!factorise(k)) return 0;
+  substitute(k, y);
+  return k.least;
 }
 
 template <>
