@@ -36,6 +36,7 @@ class rule_pipelines {
       auto& one = all_[i];
       std::size_t const view = options_.per_direction ? i : every_view;
       one.sums.clear();
+      if (stage_by_samples(one, z, view)) continue;
       if constexpr (Rule::reads_cross_covariance)
         one.sums.add_list(z, t, view);
       else
@@ -71,6 +72,8 @@ class rule_pipelines {
     for (auto& one : all_) {
       s.predictor_norm = std::max(s.predictor_norm, selfpred::value(one.pipeline.spectral_norm()));
       if (!measurable_) continue;
+      if (one.rows)
+        one.sums.clear(), one.sums.add_list(std::tie(*one.rows), std::tuple<>());  // S, which the step did without
       auto const c = one.sums.compute();
       s.residual = std::max(s.residual.value_or(0), selfpred::value(one.pipeline.residual(c)));
       if (auto text = one.pipeline.caution(c); !text.empty()) s.cautions.push_back(std::move(text));
@@ -103,7 +106,30 @@ class rule_pipelines {
     predictor_pipeline<M, Rule> pipeline;
     statistics<M> sums;
     M const* next = nullptr;
+    detail::sample_rows<M> samples = {};
+    M const* rows = nullptr;  // of all views, where P was made of them and not of S
   };
+  // Where the batch has fewer rows than features: P without S. False where this rule or batch has no such way.
+  template <class Z>
+  bool stage_by_samples(direction& one, Z const& z, std::size_t view) {
+    one.rows = nullptr;
+    if constexpr (requires { rule_.template sample_design<M>(1, 1); } && shows_matrix<M>) {
+      moment_options const m = moments();
+      if (m.centred || m.normalise_rows || m.momentum != 0) return false;
+      index rows = 0, f = 0;
+      each_view(z, [&](std::size_t i, auto const& x) {
+        if (view == every_view || view == i) rows += shape_of(x).rows(), f = shape_of(x).cols();
+      });
+      auto const* const design = rule_.template sample_design<M>(rows, f);
+      if (!design) return false;
+      M const* const y = one.samples.stack(z, view, rows, f);
+      if (!y || !one.samples.side.refresh(*design, *y)) return false;
+      one.next = &one.pipeline.stage(one.samples.side, *y);
+      one.rows = y;
+      return true;
+    } else
+      return false;
+  }
   std::size_t size() const { return all_.size(); }
   void grow(std::size_t n) {
     predictor_options const p{options_.alpha, options_.predictor_momentum, options_.update_every, options_.rescale,

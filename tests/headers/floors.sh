@@ -31,7 +31,7 @@ function floor_of(header) {
 function neighbours(header, other) {
   if (floor_of(header) != floor_of(other)) return 0
   if (other ~ "^selfpred/(linalg/norms|predictor/rule)\\.hpp$") return header ~ "/(linalg|predictor)/" && header !~ "/(norms|rule)\\.hpp$"
-  if (other ~ "/predictor/(moment_average|state)\\.hpp$") return header ~ "/pipeline\\.hpp$"
+  if (other ~ "/predictor/(moment_average|sample_rows|state)\\.hpp$") return header ~ "/pipeline\\.hpp$"
   if (header ~ "/diagnostics/" && other ~ "/diagnostics/") return tier(other) < tier(header)
   if (other ~ "/optimizer/(rule|step|streams)\\.hpp$") return header ~ "/optimizer/" && header !~ "/(rule|step|streams)\\.hpp$"
   if (header ~ "/optimizer/plan\\.hpp$" && other ~ "/model\\.hpp$") return 1

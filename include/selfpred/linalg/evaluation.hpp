@@ -15,21 +15,23 @@ namespace selfpred {
 ///
 /// iteration() is the paper's recursion, on any matrix. rational(t) is a sum of shifted inverses
 /// c + d X + sum_k a_k (X + s_k I)^-1, X = S / ||S||_F, from a table whose error and rounding together are at most t; it
-/// needs matrix_with_solve, and an n that the table has. automatic() takes the cheaper by the cost model below, and the
+/// needs matrix_with_solve, and an n that the table has. gram(t) is the same on the n x n side of a batch of n < f rows,
+/// where S is not made (host memory, moments of one batch; else as rational). automatic() takes the cheaper by the cost model below, and the
 /// recursion where the element type is not known when compiling (a device), where it is wider than the table is exact,
 /// and where there is no solve.
 ///
 /// Cost model, in products f^3: an inverse 0.65, a pair of complex poles two of them, the recursion half of its products,
-/// of which an engine may make one triangle (docs/benchmarks.md measures both). Example: newton_schulz{.evaluate =
+/// of which an engine may make one triangle (docs/benchmarks.md measures both); gram where 2 n <= f. Example: newton_schulz{.evaluate =
 /// evaluation::rational(3e-4)}
 struct evaluation {
-  enum class method : unsigned char { automatic, iteration, rational };
+  enum class method : unsigned char { automatic, iteration, rational, gram };
   method by = method::automatic;
   double tolerance = 1e-5;
 
   static constexpr evaluation automatic(double tolerance = 1e-5) { return {method::automatic, tolerance}; }
   static constexpr evaluation iteration() { return {method::iteration, 0}; }
   static constexpr evaluation rational(double tolerance = 1e-5) { return {method::rational, tolerance}; }
+  static constexpr evaluation gram(double tolerance = 1e-5) { return {method::gram, tolerance}; }
   void check(char const* where) const {
     if (by != method::iteration && !(tolerance > 0 && std::isfinite(tolerance)))
       throw domain_error(
@@ -73,7 +75,7 @@ template <matrix M>
 evaluation_plan plan_evaluation(char const* where, spectral_filter const& f, evaluation const& how) {
   if (how.by == evaluation::method::iteration) return {};
   double const known = operations_t<M>::unit_roundoff, rounding = known > 0 ? known : 0x1p-24;
-  bool const asked = how.by == evaluation::method::rational;
+  bool const asked = how.by != evaluation::method::automatic;
   rational_design const* design = nullptr;
   if constexpr (matrix_with_solve<M>) design = find_design(f.kind, f.iterations, f.c, how.tolerance, rounding);
   if (asked && !design)

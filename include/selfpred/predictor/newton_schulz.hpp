@@ -54,6 +54,11 @@ struct newton_schulz {
     for (int k = 0; k < stages; ++k) bound = stage_gain() * bound + plan<M>(k).error_bound;
     return bound;
   }
+  /// The design by which P of n rows is made without S, or nullptr.
+  template <matrix M>
+  linalg::rational_design const* sample_design(index n, index f) const {
+    return stages == 1 && detail::prefers_samples(evaluate, n, f) ? plan<M>(0).design : nullptr;
+  }
   /// Eigenvalues of S, at least 0, become those of P: the rule as a function of one number and of the batch's norm.
   void map_eigenvalues(std::span<double> l) const {
     for (int k = 0; k < stages; ++k) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <selfpred/predictor/moment_average.hpp>
 #include <selfpred/predictor/rule.hpp>
+#include <selfpred/predictor/sample_rows.hpp>
 #include <selfpred/predictor/state.hpp>
 
 namespace selfpred {
@@ -47,24 +48,14 @@ class predictor_pipeline {
     covariances<M> const c = moments_.stage(batch, options_.statistics_momentum, Rule::reads_cross_covariance);
     M& p = work_.get(raw, c.s, shape_of(c.s));
     rule_(c, rule_work_, p);
-    if constexpr (detail::reads_scalars_freely<M>)
-      if (!std::isfinite(dot(p, p)))
-        throw non_finite_error(
-            "objective: the predictor has a NaN or an infinity, expected finite values: the latents "
-            "are not finite, or too large for this rule");
-    bool const first = refreshes_ == 0;
-    if (!first && shape_of(*average_) != shape_of(p))
-      throw shape_error(
-          detail::complaint("objective", "the predictor", shape_of(p).text(), shape_of(*average_).text()));
-    if (first) ensure(average_, p), ensure(applied_, p);  // the other half of each pair: the second step makes nothing
-    double const rho = options_.momentum;
-    M& next = ensure(next_average_, p);
-    axpby(1 - rho, p, 0.0, next);
-    if (!first) axpby(rho, *average_, 1.0, next);
-    staged_product_ = product_ * rho;
-    staged_ = true;
-    assemble(next, staged_product_, ensure(next_applied_, p));
-    return *next_applied_;
+    return stage_from(p);
+  }
+  /// The same from the rows y of a batch, without its moments: of a root by a sum of inverses, side's last.
+  template <class Side>
+  M const& stage(Side& side, M const& y) {
+    M& p = work_.get(raw, y, shape(shape_of(y).cols(), shape_of(y).cols()));
+    side.matrix(square_root(side.norm()), p);
+    return stage_from(p);
   }
   /// The step is taken, with the staged predictor if there is one.
   void commit() {
@@ -133,6 +124,26 @@ class predictor_pipeline {
  private:
   enum slot : std::size_t { raw, without_alpha };
 
+  M const& stage_from(M const& p) {
+    if constexpr (detail::reads_scalars_freely<M>)
+      if (!std::isfinite(dot(p, p)))
+        throw non_finite_error(
+            "objective: the predictor has a NaN or an infinity, expected finite values: the latents "
+            "are not finite, or too large for this rule");
+    bool const first = refreshes_ == 0;
+    if (!first && shape_of(*average_) != shape_of(p))
+      throw shape_error(
+          detail::complaint("objective", "the predictor", shape_of(p).text(), shape_of(*average_).text()));
+    if (first) ensure(average_, p), ensure(applied_, p);  // the other half of each pair: the second step makes nothing
+    double const rho = options_.momentum;
+    M& next = ensure(next_average_, p);
+    axpby(1 - rho, p, 0.0, next);
+    if (!first) axpby(rho, *average_, 1.0, next);
+    staged_product_ = product_ * rho;
+    staged_ = true;
+    assemble(next, staged_product_, ensure(next_applied_, p));
+    return *next_applied_;
+  }
   void assemble(M const& average, double product, M& applied) {
     scalar_t<M> scale(1 / (1 - product));
     if (options_.rescale == rescaling::frobenius) scale = reciprocal(linalg::frobenius_norm(average));

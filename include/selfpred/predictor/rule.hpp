@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a predictor is: a small stateless rule from the second moments of a batch to an f x f matrix P, with Q = Z P.
 #pragma once
-#include <selfpred/linalg/norms.hpp>
+#include <selfpred/linalg/sample_side.hpp>
 #include <selfpred/statistics.hpp>
 
 namespace selfpred {
@@ -22,6 +22,11 @@ concept predictor_rule = matrix<M> && requires(R const& rule, covariances<M> con
 };
 
 namespace detail {
+
+/// Whether P of n rows of f features is made on the n x n side.
+inline bool prefers_samples(evaluation const& how, index n, index f) {
+  return (how.by == evaluation::method::gram && n < f) || (how.by == evaluation::method::automatic && 2 * n <= f);
+}
 
 inline double norm_of(std::span<double const> l) {
   double most = 0, sum = 0;

@@ -63,6 +63,11 @@ struct visser {
   double error_bound() const {
     return eta ? 0 : plan<M>().error_bound;
   }
+  /// The design by which P of n rows is made without S, or nullptr.
+  template <matrix M>
+  linalg::rational_design const* sample_design(index n, index f) const {
+    return !eta && detail::prefers_samples(evaluate, n, f) ? plan<M>().design : nullptr;
+  }
   /// Eigenvalues of S, at least 0, become those of P.
   void map_eigenvalues(std::span<double> l) const {
     double const norm = detail::norm_of(l), root = std::sqrt(norm);
