@@ -25,6 +25,10 @@ struct problem {
   selfpred::workspace<bench::matrix<S>> work;
 
   problem(Index f, double least) : s(bench::moments<S>(f, 1, least)), x(bench::moments<S>(f, 2, least)), p(f, f) {}
+  /// What an error of 1 in every eigenvalue, in units of sqrt(||S||), is of the norm of a root.
+  double root_units() const {
+    return std::sqrt(static_cast<double>(s.rows()) * static_cast<double>(s.norm() / s.trace()));
+  }
   selfpred::covariances<bench::matrix<S>> covariances() const { return {s, x, 1, 1, 4 * s.rows()}; }
 };
 
@@ -42,7 +46,7 @@ template <class S>
 bench::comparison newton_schulz(Index f, selfpred::evaluation how, double tolerance) {
   auto const k = std::make_shared<problem<S>>(f, 0.03);
   auto c = ours(k, selfpred::newton_schulz{.iterations = 9, .evaluate = how});
-  c.tolerance = tolerance;
+  c.tolerance = tolerance * k->root_units();
   auto const twin = [&](std::string const& name, auto recursion) {
     auto const run = std::make_shared<decltype(recursion)>();
     auto const p = std::make_shared<bench::matrix<S>>();
@@ -61,7 +65,7 @@ template <template <class> class Twin, class Rule>
 bench::comparison recursion(Index f, Rule rule, int n, double tolerance) {
   auto const k = std::make_shared<problem<float>>(f, 0.03);
   auto c = ours(k, rule);
-  c.tolerance = tolerance;
+  c.tolerance = tolerance * k->root_units();
   auto const twin = [&](std::string const& name, auto literal) {
     auto const run = std::make_shared<decltype(literal)>();
     auto const p = std::make_shared<matrix_f>();
@@ -79,7 +83,7 @@ bench::comparison recursion(Index f, Rule rule, int n, double tolerance) {
 bench::comparison square_root(Index f, selfpred::evaluation how, double tolerance) {
   auto const k = std::make_shared<problem<float>>(f, 0.03);
   auto c = ours(k, selfpred::direct_pred{.evaluate = how});
-  c.tolerance = tolerance;
+  c.tolerance = tolerance * k->root_units();
   auto const solver = std::make_shared<Eigen::SelfAdjointEigenSolver<matrix_f>>(f);
   auto const p = std::make_shared<matrix_f>(f, f), left = std::make_shared<matrix_f>(f, f);
   c.variants.push_back({"Eigen SelfAdjointEigenSolver",

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+#include <selfpred/linalg/sample_side.hpp>
+#include <selfpred/objective.hpp>
+#include <selfpred/predictor/newton_schulz.hpp>
+#include <selfpred/predictor/visser.hpp>
+
+#include "support/allocations.hpp"
+#include "support/catch.hpp"
+#include "support/rules.hpp"
+
+using namespace selfpred_tests;
+using Eigen::Index;
+using selfpred::evaluation;
+using selfpred::newton_schulz;
+using selfpred::visser;
+using selfpred::workspace;
+using selfpred::linalg::filter_design;
+using selfpred::linalg::sample_side;
+
+TEMPLATE_TEST_CASE("A filter of S on the side of its rows is the filter of S", "[sample_side]", float, double) {
+  using M = by_columns<TestType>;
+  for (auto const& [n, f] : {std::pair<Index, Index>{1, 5}, {3, 4}, {8, 33}, {20, 20}}) {
+    M const y = latents(n, f, 3).template cast<TestType>(), s = y.transpose() * y / static_cast<TestType>(n);
+    M const x = latents(7, f, 4).template cast<TestType>();
+    for (filter_design const& each : selfpred::linalg::filter_designs) {
+      INFO(n << " x " << f << ", filter " << static_cast<int>(each.kind) << " of " << each.iterations << ", error "
+             << each.design.error);
+      workspace<M> work;
+      sample_side<M> side;
+      M p(f, f), q(7, f);
+      REQUIRE(side.refresh(each.design, y));
+      side.matrix(1.0, p), side.apply(2.0, x, q);
+      matrix_d const whole = dense(selfpred::linalg::sum_of_inverses(each.design, s, work)->value);
+      // The same inverses of other matrices: rounding as the tables count it, and what the constant terms cancel.
+      double const rounding = 4 * selfpred::linalg::round_off_factor * eps<TestType> / 2 *
+                              (each.design.round_off + std::abs(each.design.constant));
+      CHECK(eigenvalues(dense(p) - whole).cwiseAbs().maxCoeff() <= rounding);
+      CHECK((dense(q) - 2 * dense(x) * whole).norm() <= 2 * rounding * dense(x).norm());
+      CHECK(std::abs(side.norm() - dense(s).norm()) <= 8 * eps<TestType> * dense(s).norm());
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("An objective by rows is the objective by S", "[sample_side]", by_columns<float>, by_rows<float>,
+                   by_columns<double>) {
+  using M = TestType;
+  double const e = eps<typename M::Scalar>;
+  views<M> const v(9, 40, 5), w(6, 40, 6);
+  auto const hold = [&](auto rule, selfpred::objective_options options) {
+    auto by_s = rule, by_rows = rule;
+    by_s.evaluate = evaluation::rational(1e-5), by_rows.evaluate = evaluation::gram(1e-5);
+    options.alpha = 0.3;
+    auto a = selfpred::make_objective<M>(by_s, options), b = selfpred::make_objective<M>(by_rows, options);
+    for (auto const* const batch : {&v, &w, &v}) {
+      auto const r = step(a, *batch), s = step(b, *batch);
+      CHECK(std::abs(r.loss - s.loss) < 1e4 * e);  // P is right to its table's rounding, some 100 eps, and f^(1/2)
+      CHECK(distance(s.gradient1, dense(r.gradient1)) < 1e5 * e);
+      CHECK(distance(b.predictor(), dense(a.predictor())) < 1e4 * e);
+    }
+    CHECK(std::abs(a.status().residual.value() - b.status().residual.value()) < 1e4 * e);
+    CHECK(a.status().error_bound == b.status().error_bound);
+    CHECK_FALSE(same_bits(a.predictor(), dense(b.predictor())));  // it is another way
+  };
+  hold(newton_schulz{.iterations = 9}, {});
+  hold(newton_schulz{.iterations = 9}, {.predictor_momentum = 0});
+  hold(newton_schulz{.iterations = 9}, {.per_direction = true});
+  hold(visser{}, {.rescale = selfpred::rescaling::spectral});
+}
+
+TEST_CASE("By rows only where it means the same and costs less", "[sample_side]") {
+  using M = by_columns<float>;
+  views<M> const few(4, 40, 7), many(40, 24, 8);
+  auto const same = [](selfpred::objective_options const& options, views<M> const& v, evaluation how) {
+    auto a = selfpred::make_objective<M>(newton_schulz{.evaluate = evaluation::rational(1e-5)}, options);
+    auto b = selfpred::make_objective<M>(newton_schulz{.evaluate = how}, options);
+    step(a, v), step(b, v);
+    return same_bits(a.predictor(), dense(b.predictor()));
+  };
+  CHECK_FALSE(same({}, few, evaluation::automatic()));
+  CHECK(same({}, many, evaluation::automatic()));
+  CHECK(same({}, many, evaluation::gram()));  // more rows than features: there is nothing to gain
+  CHECK(same({.centred = true}, few, evaluation::gram()));
+  CHECK(same({.statistics_momentum = 0.5}, few, evaluation::gram()));
+  views<M> huge = few;  // their squares leave float: moments with a scale of their own
+  for (M* const m : {&huge.z1, &huge.z2, &huge.t1, &huge.t2}) *m *= 1e25F;
+  CHECK(same({}, huge, evaluation::gram()));
+  views<M> broken = few;
+  broken.z2(1, 1) = std::numeric_limits<float>::quiet_NaN();
+  auto objective = selfpred::make_objective<M>(newton_schulz{.evaluate = evaluation::gram()});
+  CHECK_THROWS_AS(step(objective, broken), selfpred::non_finite_error);
+  CHECK(objective.step() == 0);
+  step(objective, few), step(objective, few);
+  allocation_counter const counter;
+  step(objective, few);
+  long const n = counter.count();
+  CHECK(n == 0);
+}
