@@ -64,6 +64,8 @@ TEST_CASE("pole_tables: the cheapest design within the tolerance is found") {
   STATIC_REQUIRE(cost(9, 1e-5, single) == 6);    // four real poles and a pair without a product
   STATIC_REQUIRE(cost(9, 5e-6, single) == 8.5);  // five and a pair with one
   STATIC_REQUIRE(cost(9, 1e-6, single) == 0);    // the sum's round-off alone is more
+  STATIC_REQUIRE(cost(5, 1e-5, single) == 5);
+  STATIC_REQUIRE(cost(7, 1e-5, single) == 5);
   STATIC_REQUIRE(cost(9, 1e-6, twice) == 8.5);
   STATIC_REQUIRE(cost(9, 1e-10, twice) == 17.5);
   STATIC_REQUIRE(cost(9, 1e-12, twice) == 22);
