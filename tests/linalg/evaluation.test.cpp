@@ -111,7 +111,7 @@ TEMPLATE_TEST_CASE("Every table gives the literal recursion on matrices", "[eval
         INFO("f = " << f << ", " << name << ", filter " << static_cast<int>(each.kind) << " of " << each.iterations
                     << ", error " << each.design.error);
         workspace<M> work;
-        selfpred::linalg::evaluation_plan const plan{&each.design, 0};
+        selfpred::linalg::evaluation_plan const plan{&each.design};
         matrix_d got = dense(selfpred::linalg::apply(filter, plan, s, work).value);
         matrix_d difference = got - literal(filter, dense(s));
         // B_n goes up to 1.5^n; its table is relative.
@@ -129,7 +129,7 @@ TEMPLATE_TEST_CASE("Every table gives the literal recursion on matrices", "[eval
 
 TEST_CASE("Rules are the same rules by either evaluation", "[evaluation]") {
   using M = by_columns<float>;
-  auto const hold = [](auto rule, double scale_of_p) {
+  auto const hold = [](auto rule, auto unit_of_p) {
     auto by_recursion = rule, by_inverses = rule;
     by_recursion.evaluate = evaluation::iteration(),
     by_inverses.evaluate = evaluation::rational(rule.evaluate.tolerance);
@@ -140,13 +140,19 @@ TEST_CASE("Rules are the same rules by either evaluation", "[evaluation]") {
       INFO(name);
       M const s = (3 * exact).template cast<float>();
       matrix_d const reference = predict(by_recursion, dense(s)), p = dense(predict(by_inverses, s));
-      double const unit = scale_of_p * std::max(std::sqrt(dense(s).norm()), reference.norm());
+      double const unit = unit_of_p(dense(s).norm(), largest(reference));
       CHECK(largest(p - reference) <= bound * unit);
       CHECK(largest(p - reference) > 0);  // it is another evaluation
     }
   };
-  hold(newton_schulz{.iterations = 9, .evaluate = evaluation::rational(3e-4)}, 1);
-  hold(newton_schulz{.iterations = 9, .evaluate = evaluation::rational(1e-5)}, 1);
+  auto const root = [](double s, double) { return std::sqrt(s); };
+  hold(newton_schulz{.iterations = 9, .evaluate = evaluation::rational(3e-4)}, root);
+  hold(newton_schulz{.iterations = 9, .evaluate = evaluation::rational(1e-5)}, root);
+  hold(visser{.evaluate = evaluation::rational(1e-5)}, root);
+  hold(visser{.iterations = 20, .c = 0.1, .evaluate = evaluation::rational(1e-4)}, root);
+  hold(newton_schulz{.iterations = 7, .stages = 2, .evaluate = evaluation::rational(1e-4)},  // c <= f^(1/4) ||S||^(1/2)
+       [](double s, double) { return std::sqrt(std::sqrt(s) * std::pow(33, 0.25)); });
+  hold(stiefel{.evaluate = evaluation::rational(1e-4)}, [](double, double p) { return p; });
 }
 
 TEST_CASE("What is not semidefinite, zero, or not finite", "[evaluation]") {
@@ -157,12 +163,12 @@ TEST_CASE("What is not semidefinite, zero, or not finite", "[evaluation]") {
   workspace<M> work, other;
   M negative = M::Identity(5, 5);
   negative(2, 2) = -0.02f;  // X + s I has no Cholesky factor: the recursion runs instead
-  matrix_d const fallen_back = dense(selfpred::linalg::apply(f, {design, 0}, negative, work).value);
+  matrix_d const fallen_back = dense(selfpred::linalg::apply(f, {design}, negative, work).value);
   CHECK(same_bits(fallen_back, selfpred::linalg::apply(f, {}, negative, other).value));
   CHECK(fallen_back.allFinite());
   CHECK(predict(newton_schulz{.evaluate = evaluation::rational()}, M(M::Zero(4, 4))) == M::Zero(4, 4));
   M const nan = M::Constant(3, 3, std::numeric_limits<float>::quiet_NaN());
-  CHECK(selfpred::linalg::apply(f, {design, 0}, nan, work).value.hasNaN());  // the pipeline refuses it
+  CHECK(selfpred::linalg::apply(f, {design}, nan, work).value.hasNaN());  // the pipeline refuses it
 }
 
 TEST_CASE("The choice: cheaper where the table is exact enough, else the recursion", "[evaluation]") {

@@ -55,8 +55,10 @@ namespace linalg {
 /// A choice that has been made: no design means the recursion.
 struct evaluation_plan {
   rational_design const* design = nullptr;
-  double error_bound =
-      0;  ///< sup over [0, 1] of what the design leaves out and what it makes of rounding; 0: rounding only
+  double left_out = 0;  ///< sup over [0, 1] of what the design leaves out
+  double rounding = 0;  ///< a bound of what it makes of rounding; 0 for the recursion, whose own is not counted
+
+  double error_bound() const { return left_out + rounding; }
 };
 
 /// (f(s / ||s||_F), ||s||_F). The value is a tensor of the workspace.
@@ -70,14 +72,16 @@ struct filtered {
 inline constexpr double cost_of_inverse = 0.65;
 
 /// Chooses an evaluation of f for tensors like M. Throws domain_error where `how` asks for what there is not; `where`
-/// names the rule.
+/// names the rule. Without counts_rounding the tolerance is of what is left out alone.
 template <matrix M>
-evaluation_plan plan_evaluation(char const* where, spectral_filter const& f, evaluation const& how) {
+evaluation_plan plan_evaluation(char const* where, spectral_filter const& f, evaluation const& how,
+                                bool counts_rounding = true) {
   if (how.by == evaluation::method::iteration) return {};
   double const known = operations_t<M>::unit_roundoff, rounding = known > 0 ? known : 0x1p-24;
   bool const asked = how.by != evaluation::method::automatic;
   rational_design const* design = nullptr;
-  if constexpr (matrix_with_solve<M>) design = find_design(f.kind, f.iterations, f.c, how.tolerance, rounding);
+  if constexpr (matrix_with_solve<M>)
+    design = find_design(f.kind, f.iterations, f.c, how.tolerance, counts_rounding ? rounding : 0);
   if (asked && !design)
     throw domain_error(selfpred::detail::complaint(
         where, "evaluate", "rational to " + selfpred::detail::short_number(how.tolerance),
@@ -85,7 +89,7 @@ evaluation_plan plan_evaluation(char const* where, spectral_filter const& f, eva
                              : "iteration(): this tensor has no solve"));
   if (!design || (!asked && (known == 0 || known < 0x1p-25 || cost_of_inverse * design->cost() > f.products() / 2)))
     return {};
-  return {design, design->error + round_off_factor * rounding * design->round_off};
+  return {design, design->error, round_off_factor * rounding * design->round_off};
 }
 
 /// r(s / ||s||_F) of a design, in slots 0 to 3, or nothing where a pivot was not positive (hosts, which may look).

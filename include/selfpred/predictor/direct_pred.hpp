@@ -107,7 +107,7 @@ struct direct_pred {
   /// Of P, in units of sqrt(||S||_F), beyond rounding: 0 for the eigendecomposition.
   template <matrix M>
   double error_bound() const {
-    return plain() ? plan<M>().error_bound : 0;
+    return plain() ? plan<M>().error_bound() : 0;
   }
 
  private:

@@ -50,10 +50,10 @@ struct stiefel {
   std::string caution(covariances<M> const&, workspace<M>&) const {
     return {};
   }
-  /// Of B_n S^T / ||S||_F before it is divided by ||B_n||_F, beyond rounding: 0 for the recursion.
+  /// Of P, in units of ||P||_2, beyond rounding: the relative error of B_n and that of its norm; 0 for the recursion.
   template <matrix M>
   double error_bound() const {
-    return plan<M>().error_bound;
+    return 2 * plan<M>().error_bound();
   }
   /// Eigenvalues of S, at least 0, become those of P.
   void map_eigenvalues(std::span<double> l) const {
@@ -70,7 +70,9 @@ struct stiefel {
   linalg::spectral_filter filter() const { return {linalg::filter::newton_schulz_inverse, iterations}; }
   template <matrix M>
   linalg::evaluation_plan plan() const {
-    return linalg::plan_evaluation<M>("stiefel", filter(), evaluate);
+    evaluation how = evaluate;
+    how.tolerance /= 2;
+    return linalg::plan_evaluation<M>("stiefel", filter(), how);
   }
 };
 

@@ -61,7 +61,7 @@ struct visser {
   /// Of P, in units of sqrt(||S||_F), beyond rounding: 0 for the recursion.
   template <matrix M>
   double error_bound() const {
-    return eta ? 0 : plan<M>().error_bound;
+    return eta ? 0 : plan<M>().error_bound();
   }
   /// The design by which P of n rows is made without S, or nullptr.
   template <matrix M>
