@@ -202,3 +202,36 @@ TEST_CASE("DirectPred: zero latents leave alpha I, and latents that are not fini
     CHECK(o.step() == 1);
   }
 }
+
+TEST_CASE("The plain root by inverses is the root of the eigenvalues", "[direct_pred][evaluation]") {
+  using M = by_columns<float>;
+  using selfpred::evaluation;
+  Eigen::Index const f = 48;
+  for (int const kind : {0, 1, 2, 3}) {
+    matrix_d z = latents(kind == 1 ? f / 2 : 3 * f, f, 21);
+    if (kind >= 2)
+      for (Eigen::Index j = 0; j < f; ++j)
+        z.col(j) *= std::pow(10.0, -(kind == 2 ? 2.0 : 4.0) * static_cast<double>(j) / f);
+    M const s = covariance(z).cast<float>();
+    double const norm = dense(s).norm();
+    matrix_d const exact = of_spectrum(dense(s), [](double l) { return std::sqrt(std::max(l, 0.0)); });
+    auto const error = [&](evaluation how, double eps) {
+      matrix_d const p = dense(predict(direct_pred{.eps = eps, .evaluate = how}, s));
+      return eigenvalues(p - exact - eps * matrix_d::Identity(f, f)).cwiseAbs().maxCoeff() / std::sqrt(norm);
+    };
+    INFO("kind " << kind);
+    CHECK(error(evaluation::rational(5e-4), 0) <= 5e-4);
+    CHECK(error(evaluation::automatic(), 0) <= 3e-4);  // what float's eigenvalues have at best: (1e-7)^(1/2)
+    CHECK(error(evaluation::automatic(), 0.25) <= 3e-4);
+    // Well conditioned: as good as the eigendecomposition, 32 roundings of a matrix of 48 columns.
+    if (kind == 0) CHECK(error(evaluation::automatic(), 0) <= 32 * eps<float>);
+  }
+  using by_eigenvalues = Eigen::MatrixXd;  // double has no table of that kind: the decomposition runs
+  matrix_d const s = covariance(latents(60, 12, 22));
+  CHECK(same_bits(predict(direct_pred{.evaluate = evaluation::automatic()}, by_eigenvalues(s)),
+                  predict(direct_pred{}, by_eigenvalues(s))));
+  CHECK(direct_pred{}.error_bound<M>() == 0);
+  CHECK((direct_pred{.evaluate = evaluation::automatic()}).error_bound<M>() == 2e-4);
+  CHECK_THROWS_WITH((direct_pred{.exponent = 1, .evaluate = evaluation::rational(5e-4)}).check(),
+                    Catch::Matchers::ContainsSubstring("direct_pred: evaluate is rational"));
+}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <algorithm>
-#include <selfpred/linalg/evaluation.hpp>
+#include <selfpred/linalg/square_root.hpp>
 #include <selfpred/predictor/rule.hpp>
 
 namespace selfpred {
@@ -35,6 +35,9 @@ S power(S const& x, double a) {
 /// S = 0 gives P = max(eps, floor) I, and negative eigenvalues, which are rounding, count as 0. In float an eigenvalue
 /// below 1e-7 l_max is rounding as well, and so is its root up to 3e-4 sqrt(l_max): eps is above that, exact zeros are
 /// not to be had. Right for latents of any scale whose P is representable; relative, of any scale.
+/// `evaluate`: iteration(), the default, is the eigendecomposition. Of the plain root (exponent 0.5, not relative, floor at
+/// most eps) rational(5e-4) is four inverses; automatic() is, in float, four inverses and two products with an error of
+/// 2e-4 sqrt(||S||_F) where eigenvalues are below 1.6e-5 ||S||_F and of 1e-6 above, as good as float's eigenvalues.
 /// Shapes: S and P are f x f. Errors: domain_error for an exponent that is not above 0, eps or floor below 0, a momentum
 /// outside [0, 1); non_finite_error from the eigensolver. Needs matrix_with_eigh.
 /// Cost: one eigendecomposition, about 9 f^3, and a product, or what `evaluate` has chosen; a second one only where floor > eps, since
@@ -46,7 +49,7 @@ struct direct_pred {
   double eps = 0;                                 ///< added to every eigenvalue of P
   double floor = 0;                               ///< least eigenvalue of P
   double statistics_momentum = 0;                 ///< weight of the old in the EMA of S
-  evaluation evaluate = evaluation::iteration();  ///< here the eigendecomposition; rational(t) for the plain root
+  evaluation evaluate = evaluation::iteration();  ///< here the eigendecomposition; see below
 
   static constexpr bool reads_cross_covariance = false;
   static constexpr direct_pred published() { return {0.5, true, 0.01, 1e-4, 0.3, {evaluation::method::iteration}}; }
@@ -70,13 +73,11 @@ struct direct_pred {
 
   template <matrix_with_eigh M>
   void operator()(covariances<M> const& c, workspace<M>& work, M& p) const {
-    if (plain())
-      if (auto const chosen = plan<M>(); chosen.design) {
-        if (auto const r = linalg::evaluate(*chosen.design, c.s, work)) {
-          axpby(square_root(r->norm * scalar_t<M>(c.s_scale)), r->value, 0.0, p);
-          if (eps > 0) add_diagonal(eps, p);
-          return;
-        }
+    if (evaluate.by != evaluation::method::iteration && plain())
+      if (auto const r = root(c.s, work)) {
+        axpby(square_root(r->norm * scalar_t<M>(c.s_scale)), r->value, 0.0, p);
+        if (eps > 0) add_diagonal(eps, p);
+        return;
       }
     M& t = work.get(0, p, shape_of(p));
     if (relative) {  // of S / ||S||_F, so that no power leaves its range
@@ -107,14 +108,32 @@ struct direct_pred {
   /// Of P, in units of sqrt(||S||_F), beyond rounding: 0 for the eigendecomposition.
   template <matrix M>
   double error_bound() const {
-    return plain() ? plan<M>().error_bound() : 0;
+    if (evaluate.by == evaluation::method::iteration || !plain()) return 0;
+    return in_two_stages<M>() ? two_stages : plan<M>().error_bound();
   }
 
  private:
+  static constexpr double two_stages = 2e-4;
   bool plain() const { return exponent == 0.5 && !relative && floor <= eps; }
+  // Of float tensors, where one stage cannot have the tolerance, and where the choice is left to us.
+  template <matrix M>
+  bool in_two_stages() const {
+    constexpr bool is_float = matrix_with_solve<M> && operations_t<M>::unit_roundoff == 0x1p-24;
+    return is_float && (evaluate.by == evaluation::method::automatic ||
+                        (evaluate.tolerance >= two_stages && evaluate.tolerance < 5e-4));
+  }
   template <matrix M>
   linalg::evaluation_plan plan() const {
     return linalg::plan_evaluation<M>("direct_pred", {linalg::filter::square_root}, evaluate);
+  }
+  template <matrix M>
+  std::optional<linalg::filtered<M>> root(M const& s, workspace<M>& work) const {
+    if constexpr (matrix_with_solve<M>) {
+      if (in_two_stages<M>()) return linalg::square_root_in_two_stages(s, work);
+      if (auto const chosen = plan<M>(); chosen.design) return linalg::sum_of_inverses(*chosen.design, s, work);
+    } else
+      plan<M>();  // says what there is not
+    return std::nullopt;
   }
 };
 
