@@ -69,6 +69,8 @@ struct ema_state {
     if (parameter && !average && state.policy == leaf_policy::average)
       throw domain_error(complaint("ema_target", "the parameter " + detail::leaf_name(target, at), "integral or narrow",
                                    "float or wider; list integers in buffers(model)"));
+    if constexpr (!host)
+      if (average) expect_alike(target, x, y, at);
     // 0 * NaN: an online network that diverged must not reach a target that stands still
     if (state.policy == leaf_policy::keep || (average && p.weight == 0)) return;
     if constexpr (host) {
@@ -118,6 +120,14 @@ struct ema_state {
   [[noreturn, gnu::noinline]] static void refuse_shape(Model const& target, X const& x, Y const& y, std::size_t at) {
     throw shape_error(complaint("ema_target", "the online tensor " + detail::leaf_name(target, at),
                                 detail::leaf_shape(x).text(), detail::leaf_shape(y).text() + " as in the target"));
+  }
+  template <class Model, class X, class Y>
+  static void expect_alike(Model const& target, X const& x, Y const& y, std::size_t at) {
+    try {
+      operations_t<Y>::expect_alike(detail::operand(x), detail::operand(y));
+    } catch (domain_error const& e) {
+      throw domain_error("ema_target: the online tensor " + detail::leaf_name(target, at) + ": " + e.what());
+    }
   }
   template <class Y>
   static bool averages_leaf(leaf_state const& state, Y const& y) {
