@@ -55,6 +55,8 @@ TEST_CASE("describe: every member of every rule is told apart", "[checkpoint]") 
         sp::neumann{.normalise_rows = false}, d{}, d{.exponent = 1}, d{.relative = true}, d{.eps = 0.1},
         d{.floor = 0.1}, d{.statistics_momentum = 0.3}, d::published(), sp::direct_copy{}, sp::linear_regression{},
         sp::linear_regression{.damping = 0.1}, sp::trainable_linear{});
+  auto const trainable = sp::make_objective<sp::host_array<float>>(sp::trainable_linear{});
+  CHECK(sp::describe(trainable.rule()).dump() == R"({"type":"trainable_linear"})");
 }
 
 TEST_CASE("describe: two descriptions part at a member", "[checkpoint]") {
