@@ -124,6 +124,22 @@ TEMPLATE_TEST_CASE("fused_update: one pass and two give the same, for every rule
   CHECK(one.step() == 6);
 }
 
+TEST_CASE("fused_update: the target's step is ema_step", "[fused]") {
+  model w = make(1), t = make(3);
+  model const before = t;
+  sp::fused_update update{sp::sgd{.rate = 0}, w};
+  update(w, make(2), sp::follower{t, 0.99});
+  for (auto const& [name, x] : w) {
+    array expected = before.at(name);
+    for (std::size_t i = 0; i < x.values.size(); ++i)
+      expected.values[i] = sp::detail::ema_step<float>(static_cast<float>(1 - 0.99), x.values[i], expected.values[i]);
+    expect_same({{name, t.at(name)}}, {{name, expected}});
+  }
+  model still = w;
+  for (int k = 0; k < 10; ++k) update(w, make(2), sp::follower{still, 0.9999});
+  CHECK(ulps(still, w) == 0);  // so a standing network is an exact fixed point, fused too
+}
+
 TEST_CASE("fused_update: the bits do not depend on threads or on the order of chunks", "[fused]") {
   auto const check = [](auto rule) {
     model w1 = make(1), w2 = w1;

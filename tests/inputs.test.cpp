@@ -221,3 +221,32 @@ TEST_CASE("A short last batch is a step like any other", "[inputs]") {
       }
   });
 }
+
+TEST_CASE("complaint 14: a factorisation fails, or a small covariance is destroyed in silence", "[inputs][complaint]") {
+  using float_matrix = by_columns<float>;
+  // The default needs products alone, so there is no factorisation that could fail; a rule that needs one does not compile
+  // on a tensor without (tests/compile_fail/rule_without_capability.cpp).
+  views<float_matrix> const few(2, 6, 9);  // S has rank 4 of 6
+  auto o = make_objective<float_matrix>(selfpred::newton_schulz{}, {.rescale = selfpred::rescaling::frobenius});
+  CHECK(std::isfinite(step(o, few).loss));
+  auto const residual = o.status().residual;  // what the iteration has left undone is said
+  REQUIRE(residual);
+  CHECK((*residual > 0 && *residual < 1));
+  // Scaled first: no floor of the norm that small latents fall under, no square that overflows.
+  for (float const c : {0x1p-60F, 0x1p60F}) {
+    views<float_matrix> v = few;
+    v.z1 *= c, v.z2 *= c;
+    auto scaled = make_objective<float_matrix>(selfpred::newton_schulz{}, {.rescale = selfpred::rescaling::frobenius});
+    step(scaled, v);
+    CHECK(distance(scaled.predictor(), dense(o.predictor())) < 1e-5);
+    CHECK_THAT(*scaled.status().residual, WithinRel(*residual, 1e-3));
+  }
+  // Whoever asks for a factorisation learns of its failure: pivot, b and f, and the state is as it was.
+  auto regression = make_objective<float_matrix>(selfpred::linear_regression{});
+  CHECK_THAT(refused<selfpred::domain_error>(regression, few),
+             ContainsSubstring("pivot") && ContainsSubstring("b = 2") && ContainsSubstring("f = 6"));
+  views<float_matrix> bad = few;
+  bad.z1(0, 0) = std::numeric_limits<float>::quiet_NaN();
+  auto eigh = make_objective<float_matrix>(selfpred::direct_pred{});
+  CHECK_THAT(refused<non_finite_error>(eigh, bad), ContainsSubstring("z1"));
+}

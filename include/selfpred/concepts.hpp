@@ -32,6 +32,8 @@ struct default_operations {
     return true;
   }
   template <class C, class D>
+  static void expect_alike(C const&, D const&) {}  // throws domain_error: devices or run-time types that cannot meet
+  template <class C, class D>
   static bool overlaps(C const& x, D const& y) {
     return Ops::storage(x) != nullptr && Ops::storage(x) == Ops::storage(y);
   }
@@ -163,6 +165,7 @@ concept tensor_operations =
       { O::storage(x) } -> std::convertible_to<void const*>;
       { O::overlaps(x, x) } -> std::same_as<bool>;
       { O::averageable(x) } -> std::same_as<bool>;
+      { O::expect_alike(x, x) } -> std::same_as<void>;
       O::filled(x, s, 0.0);
       { O::axpby(a, x, a, y) } -> std::same_as<void>;
       { O::lerp(a, x, y) } -> std::same_as<void>;

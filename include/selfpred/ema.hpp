@@ -7,6 +7,9 @@
 
 namespace selfpred {
 
+template <class Model>
+class power_averages;
+
 /// The EMA target of BYOL: xi <- xi + (1 - tau(k)) (theta - xi), which is tau xi + (1 - tau) theta with a standing theta
 /// as exact fixed point (Grill et al. 2020, equation 1). The first update uses tau(0).
 ///
@@ -51,20 +54,8 @@ class ema_target {
   /// The update of the caller's step, counted from 0: state_error for one that an update has seen. Steps that the caller
   /// leaves out (a loss scaler's, micro-batches') do nothing.
   ema_report update(Model const& online, std::int64_t step) {
-    expect_not_swapped("update");
-    if (step < step_)
-      throw state_error(detail::complaint("ema_target.update", "the step", std::to_string(step),
-                                          "at least " + std::to_string(step_) + ": each is used once"));
-    std::optional<double> const tau = momentum_due(schedule_, step_, step);
-    if (tau && !(*tau >= 0 && *tau <= 1))
-      throw domain_error(detail::complaint("ema_target.update", "the schedule's tau", std::to_string(*tau), "[0, 1]"));
-    detail::pass const p{1 - tau.value_or(1), state_.options.non_finite == non_finite_policy::propagate,
-                         state_.options.count_stalls, state_.options.narrow, static_cast<std::uint64_t>(step)};
-    ema_report report;
-    look_at_all(online, p, report);  // everything is looked at before anything is written
-    if (tau && state_.accepts(report)) write(online, p, report);
-    if (!tau || report.applied) step_ = step + 1;
-    return report;
+    detail::update_under_way u = begin(online, step);
+    return write(online, u);
   }
 
   /// The target network. Errors: state_error while weights are swapped, and where refresh() is due.
@@ -90,7 +81,7 @@ class ema_target {
     expect_ready();
     ema_report unused;
     look_at_all(online, {}, unused);
-    exchange(online);
+    detail::exchange_leaves(online, model_, state_.leaves);
     swapped_.on = true;
     return swapped_weights<ema_target, Model>(*this, online);
   }
@@ -125,14 +116,8 @@ class ema_target {
 
  private:
   friend class swapped_weights<ema_target, Model>;
-  struct swap_mark {  // a copy of a target whose weights are elsewhere would be a target with wrong weights
-    bool on = false;
-    swap_mark() = default;
-    swap_mark(swap_mark const& o) : on(o.on) {
-      if (on) throw state_error("ema_target: its weights are swapped, expected the guard of swap_with to have ended");
-    }
-    swap_mark& operator=(swap_mark const& o) { return on = swap_mark(o).on, *this; }
-  };
+  template <class>
+  friend class power_averages;  // several targets in one pass
 
   static leaf_policy policy_of_a_model_without_buffers() {
     static_assert(!has_buffers<Model>,
@@ -194,36 +179,42 @@ class ema_target {
       throw shape_error(e.what() + detail::leaf_difference(online, model_));
     }
   }
-  void write(Model const& online, detail::pass const& p, ema_report& report) {
-    state_.run(p, report);
-    if (state_.separately)
-      each_leaf(online,
-                [&](auto const& x, auto& y, auto, std::size_t at) { state_.run_separately(x, y, at, p, report); });
-    stale_ = stale_ || (!state_.shadows.empty() && p.narrow == cast_back::on_request);
-    report.applied = true, report.tau = 1 - p.weight;
+  // Everything is looked at before anything is written.
+  detail::update_under_way begin(Model const& online, std::int64_t step) {
+    expect_not_swapped("update");
+    if (step < step_)
+      throw state_error(detail::complaint("ema_target.update", "the step", std::to_string(step),
+                                          "at least " + std::to_string(step_) + ": each is used once"));
+    std::optional<double> const tau = momentum_due(schedule_, step_, step);
+    if (tau && !(*tau >= 0 && *tau <= 1))
+      throw domain_error(detail::complaint("ema_target.update", "the schedule's tau", std::to_string(*tau), "[0, 1]"));
+    detail::pass const p{1 - tau.value_or(1), state_.options.non_finite == non_finite_policy::propagate,
+                         state_.options.count_stalls, state_.options.narrow, static_cast<std::uint64_t>(step)};
+    detail::update_under_way u{step, tau.has_value(), false, p, {}};
+    look_at_all(online, p, u.report);
+    return u;
+  }
+  ema_report write(Model const& online, detail::update_under_way& u) {
+    u.accepted = u.due && state_.accepts(u.report);
+    if (u.accepted) state_.run(u.pass, u.report);
+    return end(online, u);
+  }
+  // What is in no plan, once the plan has run.
+  ema_report end(Model const& online, detail::update_under_way& u) {
+    if (u.accepted) {
+      if (state_.separately)
+        each_leaf(online, [&](auto const& x, auto& y, auto, std::size_t at) {
+          state_.run_separately(x, y, at, u.pass, u.report);
+        });
+      stale_ = stale_ || (!state_.shadows.empty() && u.pass.narrow == cast_back::on_request);
+      u.report.applied = true, u.report.tau = 1 - u.pass.weight;
+    }
+    if (!u.due || u.accepted) step_ = u.step + 1;
+    return u.report;
   }
 
-  void exchange(Model& online) {
-    std::size_t done = 0;
-    auto const some = [&](std::size_t until) {  // the first `until` leaves
-      std::size_t at = 0;
-      auto const swap = [&](auto& x, auto& y) {
-        if (at++ >= until) return;
-        if (state_.leaves[at - 1].policy != leaf_policy::skip) detail::exchange(x, y);
-        ++done;
-      };
-      pair_parameters(online, model_, swap);
-      pair_buffers(online, model_, swap);
-    };
-    try {
-      some(state_.leaves.size());
-    } catch (...) {
-      some(done);
-      throw;
-    }
-  }
   void swap_back(Model& online) {
-    exchange(online);
+    detail::exchange_leaves(online, model_, state_.leaves);
     swapped_.on = false;
   }
   void expect_not_swapped(char const* verb) const {
@@ -244,7 +235,7 @@ class ema_target {
   detail::ema_state state_;
   std::int64_t step_ = 0;
   bool stale_ = false;
-  swap_mark swapped_;
+  detail::swap_mark swapped_;
 };
 
 }  // namespace selfpred

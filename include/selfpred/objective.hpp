@@ -111,6 +111,7 @@ class objective {
   }
   std::int64_t step() const { return pipelines_.step(); }
   objective_options const& options() const { return options_; }
+  Rule const& rule() const { return pipelines_.rule(); }
 
   /// Norm of P, residual, counts, cautions. Synchronises. Throws state_error before the first step.
   objective_status status()

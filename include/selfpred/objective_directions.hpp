@@ -64,6 +64,7 @@ class rule_pipelines {
   }
 
   auto const& at(std::size_t view) const { return at_(view).pipeline; }
+  Rule const& rule() const { return rule_; }
   std::int64_t step() const { return all_[0].pipeline.step(); }
 
   objective_status status() {
@@ -158,6 +159,8 @@ struct no_pipelines {
   }
   void commit() { ++steps; }
   std::int64_t step() const { return steps; }
+  trainable_linear const& rule() const { return its_rule; }
+  trainable_linear its_rule = {};
   std::int64_t steps = 0;
 };
 template <class M, class Rule>

@@ -4,6 +4,12 @@
 #include <torch/nn/modules/linear.h>
 #include <selfpred/adapters/torch.hpp>
 #include <selfpred/testing/conformance.hpp>
+#if __has_include(<nlohmann/json.hpp>)
+#include <selfpred/checkpoint/checkpoint.hpp>
+#include <selfpred/checkpoint/torch_leaf.hpp>
+
+#include "checkpoint/folder.hpp"
+#endif
 
 #include "tenants/same_as_eigen.hpp"
 
@@ -285,6 +291,7 @@ TEST_CASE("an EMA target of modules") {
   SECTION("another network is refused") {
     torch::nn::Sequential shorter(torch::nn::Linear(5, 8)),
         wider(torch::nn::Linear(5, 8), torch::nn::BatchNorm1d(8), torch::nn::Linear(8, 9));
+    shorter->to(at::kDouble), wider->to(at::kDouble);
     auto const pair = [&](auto const& target) {
       selfpred::ema_target{online, target, selfpred::constant_momentum{0.9}, selfpred::buffer_policy::copy};
     };
@@ -327,3 +334,110 @@ TEST_CASE("leaves without extents, and maps of tensors") {
   CHECK(slow["scale"].item<double>() == 6);
   CHECK(selfpred::shape_of(slow["scale"]).rank == 0);
 }
+
+TEST_CASE("complaint 11: online and target on different devices, or of different types", "[torch][complaint]") {
+  std::map<std::string, Tensor> online{{"a", make(2, 2, 0)}, {"w", make(2, 3, 1)}}, slow;
+  for (auto const& [name, x] : online) slow[name] = at::zeros_like(x);
+  auto const elsewhere = at::empty({2, 3}, at::device(at::kMeta).dtype(at::kDouble));  // a device without memory
+  auto wrong = slow;
+  wrong["w"] = elsewhere;
+  CHECK_THROWS_WITH(
+      (selfpred::ema_target{online, wrong, selfpred::constant_momentum{0.5}}),
+      ContainsSubstring("the online tensor 'w': a torch tensor is Double on cpu, expected Double on meta"));
+  wrong["w"] = slow["w"].to(at::kFloat);
+  CHECK_THROWS_WITH((selfpred::ema_target{online, wrong, selfpred::constant_momentum{0.5}}),
+                    ContainsSubstring("a torch tensor is Double on cpu, expected Float on cpu"));
+  selfpred::ema_target target{online, slow, selfpred::constant_momentum{0.5}};
+  Tensor const before = slow["a"].clone();
+  online["a"] += 1;
+  for (auto const& moved : {elsewhere, online["w"].to(at::kFloat)}) {
+    auto changed = online;
+    changed["w"] = moved;
+    CHECK_THROWS_AS(target.update(changed), selfpred::domain_error);
+    CHECK(at::equal(slow["a"], before));  // the first tensor fits, but nothing was written
+    CHECK(target.step() == 0);
+  }
+  target.update(online);
+  CHECK(distance(slow["a"], before + 0.5) < 1e-15);
+}
+
+#if __has_include(<nlohmann/json.hpp>)
+TEST_CASE("checkpoints hold tensors in the types that they have at run time, bit for bit", "[torch][checkpoint]") {
+  namespace sp = selfpred;
+  selfpred_tests::folder const at;
+  std::map<std::string, Tensor> all;
+  std::int64_t const large = (std::int64_t{1} << 53) + 1;
+  all["i64"] = at::tensor(std::vector<std::int64_t>{large, -large, std::numeric_limits<std::int64_t>::max()});
+  all["bool"] = at::tensor(std::vector<int>{1, 0, 1}).to(at::kBool);
+  all["f64"] = make({0.1, 1e-310, -0.0, std::numeric_limits<double>::infinity()}, 2, 2);
+  all["f32"] = make(5, 4, 1).to(at::kFloat).t().slice(0, 0, 4, 2);  // strided
+  all["bf16"] = make(3, 3, 2).to(at::kBFloat16);
+  all["f16"] = make(3, 3, 2).to(at::kHalf);
+  all["u8"] = at::tensor(std::vector<int>{0, 255}).to(at::kByte);
+  all["scalar"] = at::full({}, 3.25, at::kFloat);
+  all["empty"] = at::zeros({0, 3}, at::kFloat);
+  sp::save_safetensors(at / "x", all);
+  auto const index = sp::read_safetensors_index(sp::input_file(at / "x"));
+  for (auto const& [name, type] : std::map<std::string, sp::dtype>{{"i64", sp::dtype::i64},
+                                                                   {"bool", sp::dtype::boolean},
+                                                                   {"f32", sp::dtype::f32},
+                                                                   {"bf16", sp::dtype::bf16},
+                                                                   {"f16", sp::dtype::f16},
+                                                                   {"u8", sp::dtype::u8}})
+    CHECK(index.tensors.at(name).type == type);
+  auto again = all;
+  for (auto& [name, x] : again) x = at::zeros_like(x);
+  Tensor const wide = at::zeros({8, 5}, at::kFloat);
+  again["f32"] = wide.slice(0, 0, 8, 4);  // other strides
+  sp::load_safetensors(at / "x", again);
+  for (auto const& [name, x] : all) {
+    INFO(name);
+    CHECK(at::equal(again[name], x));
+  }
+  CHECK(wide[1].abs().sum().item<float>() == 0);
+  again["f64"] = again["f64"].to(at::kFloat);
+  CHECK_THROWS_WITH(sp::load_safetensors(at / "x", again),
+                    ContainsSubstring("the dtype of 'f64' is F64, expected F32"));
+  all["c"] = at::zeros({2}, at::kComplexFloat);
+  CHECK_THROWS_WITH(sp::save_safetensors(at / "x", all), ContainsSubstring("ComplexFloat"));
+}
+
+TEST_CASE("a run of modules goes on from its checkpoint bit for bit", "[torch][checkpoint]") {
+  namespace sp = selfpred;
+  selfpred_tests::folder const at;
+  struct run {
+    torch::nn::Sequential online = network(0), slow = network(1);
+    sp::ema_target<torch::nn::Sequential, sp::cosine_momentum> target{
+        online, slow, {.base = 0.9, .steps = 50}, sp::buffer_policy::copy};
+    sp::objective<Tensor, sp::newton_schulz> objective{sp::newton_schulz{}, {.alpha = 0.3}};
+    Tensor like = at::zeros({1, 1}, at::kDouble);
+    sp::placed<decltype(objective), Tensor> predictor{objective, like};
+    double step(int k) {
+      Tensor const z1 = online->forward(make(16, 5, k)), z2 = online->forward(make(16, 5, k + 0.5));
+      Tensor const t1 = slow->forward(make(16, 5, k)), t2 = slow->forward(make(16, 5, k + 0.5));
+      auto const r = objective.step(z1, z2, stop_gradient(t1), stop_gradient(t2));
+      online->zero_grad();
+      z1.backward(r.gradient1), z2.backward(r.gradient2);
+      at::NoGradGuard const guard;
+      for (auto& p : online->parameters()) p.sub_(p.grad(), 0.01);
+      target.update(online);
+      return r.loss;
+    }
+    auto parts() {
+      return std::tuple{sp::named{"online", online}, sp::named{"target", target}, sp::named{"objective", predictor}};
+    }
+  };
+  run whole, resumed;
+  for (int k = 0; k < 3; ++k) whole.step(k);
+  sp::save_checkpoint(at / "x", whole.parts());
+  sp::load_checkpoint(at / "x", resumed.parts());
+  CHECK(resumed.target.step() == 3);
+  for (int k = 3; k < 6; ++k) CHECK(whole.step(k) == resumed.step(k));
+  for (std::size_t i = 0; i < whole.online->parameters().size(); ++i) {
+    CHECK(at::equal(whole.online->parameters()[i], resumed.online->parameters()[i]));
+    CHECK(at::equal(whole.slow->parameters()[i], resumed.slow->parameters()[i]));
+  }
+  CHECK(resumed.slow->named_buffers()["1.num_batches_tracked"].item<std::int64_t>() ==
+        whole.slow->named_buffers()["1.num_batches_tracked"].item<std::int64_t>());
+}
+#endif

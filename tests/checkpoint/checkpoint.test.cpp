@@ -163,6 +163,111 @@ TEST_CASE("checkpoint: another model, schedule or option is an error that names 
                     ContainsSubstring("a tensor 'net.1' that the model has not"));
 }
 
+TEMPLATE_TEST_CASE("checkpoint: an objective goes on with its rule alone", "[checkpoint]", sp::newton_schulz,
+                   sp::stiefel, sp::visser, sp::neumann, sp::direct_pred, sp::direct_copy, sp::linear_regression) {
+  folder const at;
+  sp::objective_options const options{.predictor_momentum = 0.5, .statistics_momentum = 0.0};
+  sp::objective<Eigen::MatrixXd, TestType> a{TestType{}, options};
+  a.restore({2, 2, 0.25, 2, {1, 2, 3, 4}}, Eigen::MatrixXd());
+  sp::save_checkpoint(at / "x", sp::named{"o", a});
+  CHECK(sp::read_safetensors_index(sp::input_file(at / "x")).metadata.at("o.rule") == sp::describe(a.rule()).dump());
+  sp::objective<Eigen::MatrixXd, TestType> b{TestType{}, options};
+  sp::load_checkpoint(at / "x", sp::named{"o", b});
+  CHECK((b.state() == a.state() && b.predictor() == a.predictor()));
+}
+
+TEST_CASE("checkpoint: another rule, or the rule with other options, is refused by name", "[checkpoint]") {
+  folder const at;
+  std::srand(3);
+  run r;
+  r.step();
+  sp::save_checkpoint(at / "x", r.parts());
+  sp::objective_options const same{.alpha = 0.3, .update_every = 2};
+  sp::objective<MatrixXf, sp::newton_schulz> fewer{sp::newton_schulz{.iterations = 7}, same};
+  sp::objective<MatrixXf, sp::direct_copy> other{sp::direct_copy{}, same};
+  auto const refuses = [&](auto& o, char const* why) {
+    CHECK_THROWS_WITH(sp::load_checkpoint(at / "x", sp::named{"objective", o}),
+                      ContainsSubstring("'objective.rule' is {\"type\":\"newton_schulz\",") && ContainsSubstring(why));
+    CHECK(o.step() == 0);
+  };
+  refuses(fewer, R"(they part at `"iterations":9`, expected `"iterations":7`)");
+  refuses(other, R"(they part at `"type":"newton_schulz"`, expected `"type":"direct_copy"`)");
+  sp::load_checkpoint(at / "x", {.changed_options = true}, sp::named{"objective", fewer});
+  CHECK(fewer.state() == r.objective.state());
+}
+
+TEST_CASE("checkpoint: predictors of each view and averages of statistics go on bit for bit", "[checkpoint]") {
+  folder const at;
+  using M = Eigen::MatrixXd;
+  auto const make = [] {  // it reads X: all that an objective can keep
+    return sp::objective<M, sp::linear_regression>{
+        sp::linear_regression{.damping = 0.1},
+        {.alpha = 0.1, .update_every = 2, .statistics_momentum = 0.8, .per_direction = true}};
+  };
+  for (int stop : {0, 1, 4}) {
+    std::srand(5);
+    auto whole = make(), again = make();
+    M const encoder = M::Random(6, 3);
+    auto const step = [&](auto& o, M const& x1, M const& x2) {
+      M const z1 = x1 * encoder, z2 = x2 * encoder, t1 = z1.array().sin(), t2 = z2.array().sin();
+      auto const r = o.step(z1, z2, sp::stop_gradient(t1), sp::stop_gradient(t2));
+      return std::tuple{r.loss, M(r.gradient1), M(r.gradient2)};
+    };
+    for (int k = 0; k < stop; ++k) step(whole, M::Random(10, 6), M::Random(10, 6));
+    sp::save_checkpoint(at / "x", sp::named{"o", whole});
+    if (stop > 0)
+      for (char const* name : {"o.average", "o.covariance", "o.cross", "o.view1.covariance", "o.view1.cross"})
+        CHECK(sp::read_safetensors_index(sp::input_file(at / "x")).tensors.contains(name));
+    sp::load_checkpoint(at / "x", sp::named{"o", again});
+    for (int k = 0; k < 4; ++k) {
+      M const x1 = M::Random(10, 6), x2 = M::Random(10, 6);
+      CHECK(step(whole, x1, x2) == step(again, x1, x2));
+    }
+    for (std::size_t view : {0, 1}) {
+      CHECK(whole.state(view) == again.state(view));
+      CHECK(whole.predictor(view) == again.predictor(view));
+    }
+    CHECK(whole.state(0) != whole.state(1));
+  }
+}
+
+TEST_CASE("checkpoint: a target of bfloat16 goes on in its float shadow bit for bit", "[checkpoint]") {
+  folder const at;
+  using vector = Eigen::Matrix<Eigen::bfloat16, Eigen::Dynamic, 1>;
+  using model = std::tuple<vector, MatrixXf>;
+  auto const theta = [](int k) {
+    model m{vector(40), MatrixXf(2, 3)};
+    for (int i = 0; i < 40; ++i) std::get<0>(m)[i] = Eigen::bfloat16(std::sin(0.3f * static_cast<float>(i + k)));
+    for (int i = 0; i < 6; ++i) std::get<1>(m).data()[i] = std::cos(0.2f * static_cast<float>(i + k));
+    return m;
+  };
+  for (auto back : {sp::cast_back::nearest, sp::cast_back::stochastic, sp::cast_back::on_request}) {
+    auto const make = [&] {
+      return sp::ema_target{theta(0), sp::cosine_momentum{.base = 0.99, .steps = 40}, sp::ema_options{.narrow = back}};
+    };
+    auto whole = make(), again = make();
+    for (int k = 0; k < 7; ++k) whole.update(theta(k + 1));
+    if (back == sp::cast_back::on_request) {
+      CHECK_THROWS_AS(sp::save_checkpoint(at / "x", sp::named{"t", whole}), sp::state_error);  // refresh() first
+      whole.refresh();
+    }
+    sp::save_checkpoint(at / "x", sp::named{"t", whole});
+    CHECK(sp::read_safetensors_index(sp::input_file(at / "x")).tensors.at("t.shadow.0").type == sp::dtype::f32);
+    sp::load_checkpoint(at / "x", sp::named{"t", again});
+    for (int k = 7; k < 20; ++k) whole.update(theta(k + 1)), again.update(theta(k + 1));
+    if (back == sp::cast_back::on_request) whole.refresh(), again.refresh();
+    auto const shadow = [](auto& t) {
+      std::vector<float> all;
+      t.for_each_shadow([&](std::string const&, auto const& v) { all.assign(v.data, v.data + v.shape().size()); });
+      return all;
+    };
+    CHECK(shadow(whole) == shadow(again));
+    CHECK(shadow(whole)[3] != static_cast<float>(std::get<0>(whole.model())[3]));  // the model alone is not enough
+    for (int i = 0; i < 40; ++i) REQUIRE(std::get<0>(whole.model())[i] == std::get<0>(again.model())[i]);
+    CHECK(std::get<1>(whole.model()) == std::get<1>(again.model()));
+  }
+}
+
 TEST_CASE("checkpoint: a schedule that says nothing of itself is told by its tau", "[checkpoint]") {
   folder const at;
   MatrixXf w = MatrixXf::Ones(1, 1);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The measures of latents that are streamed: scatter, feature_std, hypersphere, lidar.
+#include <selfpred/diagnostics/collapse_alarm.hpp>
+
 #include "diagnostics/known.hpp"
 
 using namespace selfpred_tests;
@@ -289,4 +291,26 @@ TEST_CASE("LiDAR: more views, collapse, errors, NaN, elsewhere", "[diagnostics][
   CHECK(rank.value() == 0);
   CHECK_THROWS_AS(lidar<matrix_d>(0), selfpred::domain_error);
   CHECK_THROWS_AS(lidar<matrix_d>(1e-4, -1), selfpred::domain_error);
+}
+
+TEST_CASE("complaint 15: did it collapse?", "[diagnostics][complaint]") {
+  using diagnostics::collapse_alarm;
+  matrix_d const z = latents(64, 8, 1), point = matrix_d::Ones(64, 8);
+  collapse_alarm alarm({.warm_up = 0}), quiet({.warm_up = 0});
+  std::int64_t rang = -1;
+  for (int step = 0; step < 40; ++step) {
+    double const left = std::pow(0.8, step);  // the loss of such an encoder falls all the way
+    auto const observe = [&](collapse_alarm& a, matrix_d const& now) {
+      feature_std<matrix_d> spread;
+      spread.add(now);
+      return a.observe(step, {.feature_std = spread.relative()});
+    };
+    if (auto const v = observe(alarm, left * z + (1 - left) * point); v && rang < 0) {
+      rang = step;
+      CHECK_THAT(v.sentence, Catch::Matchers::ContainsSubstring("collapse: feature_std is 0.0") &&
+                                 Catch::Matchers::ContainsSubstring("expected at least 0.1"));
+    }
+    CHECK_FALSE(observe(quiet, latents(64, 8, static_cast<std::uint64_t>(step) + 2)));
+  }
+  CHECK((rang > 3 && rang < 25));  // below a tenth where 0.8^k is, about k = 12, and three in a row
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What users of other libraries complain about most, one test each: those of the fifteen that concern averages of weights.
+// 14 is in inputs.test.cpp, 15 in diagnostics/latents.test.cpp, and 11 of libtorch in adapters/torch.test.cpp.
 #include <map>
 #include <selfpred/adapters/eigen.hpp>
 #include <selfpred/ema.hpp>
@@ -12,6 +13,27 @@
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/dense.hpp"
+#include "support/opaque.hpp"
+
+namespace far {
+
+struct placed : handle {  // as libtorch's tensors, it knows its device at run time
+  int device = 0;
+  explicit placed(selfpred_tests::dense d) : handle(std::move(d)) {}
+  placed(int device, double x) : handle(selfpred_tests::dense(2, 2, x)), device(device) {}
+};
+
+}  // namespace far
+
+template <>
+struct selfpred::tensor_traits<far::placed> : selfpred::does_operations<far::placed>, far::by_get<far::placed, double> {
+  using scalar_type = double;
+  static void expect_alike(far::placed const& x, far::placed const& y) {
+    if (x.device != y.device)
+      throw domain_error("it is on device " + std::to_string(x.device) + ", expected device " +
+                         std::to_string(y.device));
+  }
+};
 
 namespace sp = selfpred;
 using namespace selfpred_tests;
@@ -33,6 +55,8 @@ network trained(float x) {
   n.batches = 1000;
   return n;
 }
+template <class T, class M>
+concept updates = requires(T& target, M const& online) { target.update(online); };
 sp::ema_target<network, sp::constant_momentum> target_with(sp::ema_options o) {
   return {network(), sp::constant_momentum{0.5}, std::move(o)};
 }
@@ -145,6 +169,26 @@ TEST_CASE("complaint 10: when to update: accumulation, skipped steps, twice in o
   CHECK(target.model() == 12);
   CHECK(target.update(online, 4).applied);  // the optimiser skipped 2 and 3, where an update was due
   CHECK(target.model() == 15);
+}
+
+TEST_CASE("complaint 11: online and target on different devices", "[ema][complaint]") {
+  // Memory of another kind is another type, and does not compile.
+  using on_device = sp::ema_target<far::remote, sp::constant_momentum>;
+  static_assert(updates<on_device, far::remote> && !updates<on_device, matrix> && !updates<on_device, far::handle>);
+  static_assert(!sp::compatible<far::remote, matrix>);
+  // Where the device is known at run time only, it is looked at before anything is written.
+  auto const model = [](int device, double x) {
+    return std::map<std::string, far::placed>{{"a", {0, x}}, {"b", {device, x}}};
+  };
+  CHECK_THAT(thrown<sp::domain_error>([&] {
+               sp::ema_target{model(1, 1), model(0, 1), sp::constant_momentum{0.5}};
+             }),
+             ContainsSubstring("ema_target: the online tensor 'b': it is on device 1, expected device 0"));
+  sp::ema_target target{model(0, 1), model(0, 1), sp::constant_momentum{0.5}};
+  CHECK_THROWS_AS(target.update(model(1, 3)), sp::domain_error);
+  CHECK((target.step() == 0 && target.model().at("a").shared->v[0] == 1));
+  target.update(model(0, 3));
+  CHECK(target.model().at("b").shared->v[0] == 2);
 }
 
 TEST_CASE("complaint 12: pairs by position drift", "[ema][complaint]") {

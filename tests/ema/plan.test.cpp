@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // One pass over many tensors, cut into parts.
+#include <map>
 #include <selfpred/ema.hpp>
 #include <selfpred/schedule/constant.hpp>
 #include <thread>
@@ -103,6 +104,48 @@ TEST_CASE("parts are equal to 64 elements, whatever the tensors", "[ema]") {
     sum += n;
   }
   CHECK(sum == total);
+}
+
+TEST_CASE("a guarded pass reads each tensor just before it writes it, whatever the parts", "[ema]") {
+  namespace d = sp::detail;
+  struct event {
+    d::segment const* s;
+    sp::index first, last;
+    bool scan;
+  };
+  static std::vector<event> seen;
+  static constexpr d::segment_loops loops{
+      [](d::segment const& s, d::pass const&, sp::index first, sp::index last, d::tally&) {
+        seen.push_back({&s, first, last, false});
+      },
+      [](d::segment const& s, d::pass const&, sp::index first, sp::index last, d::tally& t) {
+        seen.push_back({&s, first, last, true});
+        t.non_finite += s.x != nullptr && first == 0 ? 1 : 0;  // at the first element of those with an x
+      }};
+  static int const bad = 0;
+  auto const run = [](int parts) {
+    d::plan plan;
+    for (sp::index n : {70'000L, 100L, 40'000L, 1L, 90'000L, 65'000L, 3000L, 200'000L}) {
+      d::segment s;
+      s.size = n, s.loops = &loops, s.x = n == 40'000 || n == 90'000 ? &bad : nullptr;
+      plan.add(s);
+    }
+    seen.clear();
+    auto const t = plan.run_finite(backwards(parts), {});
+    CHECK((t.non_finite == 2 && t.skipped == 2));
+    std::map<d::segment const*, sp::index> scanned, written;
+    for (std::size_t i = 0; i < seen.size(); ++i) {
+      auto const& e = seen[i];
+      (e.scan ? scanned : written)[e.s] += e.last - e.first;
+      if (e.scan) continue;
+      CHECK(scanned[e.s] == e.s->size);  // seen whole before the first write
+      if (e.s->size <= 65'536 || parts == 1) CHECK((i > 0 && seen[i - 1].scan && seen[i - 1].s == e.s));
+    }
+    CHECK((scanned.size() == 8 && written.size() == 6));
+    for (auto [s, n] : written) CHECK(n == s->size);
+    for (auto [s, n] : scanned) CHECK(n == s->size);
+  };
+  for (int parts : {1, 2, 3, 7}) run(parts);
 }
 
 TEST_CASE("short passes stay on the calling thread", "[ema]") {

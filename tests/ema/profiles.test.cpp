@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Post-hoc EMA: several power profiles, snapshots, synthesis.
 #include <selfpred/adapters/eigen.hpp>
+#include <selfpred/ema/checksum.hpp>
 #include <selfpred/ema/profiles.hpp>
 
 #include "golden/reader.hpp"
@@ -51,6 +52,51 @@ TEST_CASE("post_hoc_weights: refused inputs", "[ema]") {
                sp::post_hoc_weights({{6, 100}, {6, 100}}, {5, 100});
              }),
              Catch::Matchers::ContainsSubstring("nearly the same profile"));
+}
+
+TEST_CASE("power_averages: one pass gives the bits of an ema_target a profile", "[ema]") {
+  // Dense and strided leaves, integral ones, a NaN, threads; an update that is refused moves none of them.
+  using model = std::tuple<std::vector<float>, Eigen::MatrixXd, Eigen::Matrix<Eigen::bfloat16, -1, 1>, double>;
+  auto const at = [](int k) {
+    model m{std::vector<float>(100'003), Eigen::MatrixXd(7, 3), Eigen::Matrix<Eigen::bfloat16, -1, 1>(5000), 0.1 * k};
+    for (std::size_t i = 0; i < std::get<0>(m).size(); ++i)
+      std::get<0>(m)[i] = static_cast<float>(std::sin(0.37 * static_cast<double>(i) + k));
+    for (int i = 0; i < 21; ++i) std::get<1>(m).data()[i] = std::cos(1.1 * i + k);
+    for (int i = 0; i < 5000; ++i) std::get<2>(m)[i] = Eigen::bfloat16(static_cast<float>(std::sin(0.2 * i + k)));
+    return m;
+  };
+  std::vector<double> const gammas{3, 6.94, 16.97};
+  for (auto policy : {sp::non_finite_policy::unchecked, sp::non_finite_policy::propagate, sp::non_finite_policy::refuse,
+                      sp::non_finite_policy::skip_leaves})
+    for (int parts : {1, 3}) {
+      sp::ema_options const options{
+          .non_finite = policy, .narrow = sp::cast_back::stochastic, .threads = {parts, [](int n, sp::part_task task) {
+                                                                                   while (n-- > 0) task(n);
+                                                                                 }}};
+      sp::power_averages<model> averages(at(0), gammas, options, 2);
+      std::vector<sp::power_averages<model>::target> apart;
+      for (double g : gammas) apart.emplace_back(at(0), sp::update_every<sp::power_momentum>{2, {g}}, options);
+      for (int k = 0; k < 8; ++k) {
+        model online = at(k + 1);
+        if (k == 5) std::get<1>(online)(6, 2) = std::numeric_limits<double>::infinity();
+        averages.update(online, k);
+        for (auto& t : apart) t.update(online, k);
+      }
+      for (std::size_t i = 0; i < gammas.size(); ++i) {
+        CHECK(sp::checksum(averages[i].model()) == sp::checksum(apart[i].model()));
+        CHECK(averages[i].step() == apart[i].step());
+      }
+    }
+}
+
+TEST_CASE("power_averages: what one average refuses moves none", "[ema]") {
+  std::vector<float> online(3, 1);
+  sp::power_averages<std::vector<float>> averages(online, {3, 6});
+  online.assign(3, 2);
+  auto const guard = averages[1].swap_with(online);
+  CHECK_THROWS_AS(averages.update(std::vector<float>(3, 5), 0), sp::state_error);
+  CHECK(averages[0].step() == 0);
+  CHECK(averages[0].model() == std::vector<float>(3, 1));
 }
 
 TEST_CASE("synthesize: from two profiles and their snapshots, the average of a length between", "[ema]") {

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # run.sh [seconds, default 60] [arguments of libFuzzer]: fuzzes the readers of checkpoints with clang, AddressSanitizer and
-# UndefinedBehaviorSanitizer. What broke them, and what was learnt, stays under build/fuzz. Needs clang 16 and libclang-rt-16-dev.
+# UndefinedBehaviorSanitizer, and prints the final statistics; with -verbosity=1, every input that is new. What broke them, and what
+# was learnt, stays under build/fuzz. Needs clang 16 and libclang-rt-16-dev.
 set -eu
 cd "$(dirname "$0")/../.."
 seconds=${1:-60}
@@ -17,4 +18,4 @@ build -O1 tests/fuzz/seeds.cpp seeds
 build '-O2 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all' tests/fuzz/checkpoint.cpp checkpoint
 build/fuzz/seeds build/fuzz/corpus
 exec build/fuzz/checkpoint build/fuzz/corpus -max_total_time="$seconds" -dict=tests/fuzz/checkpoint.dict -max_len=4096 -timeout=10 \
-  -rss_limit_mb=2048 -artifact_prefix=build/fuzz/ -print_final_stats=1 -verbosity=1 "$@"
+  -rss_limit_mb=2048 -artifact_prefix=build/fuzz/ -print_final_stats=1 -verbosity=0 -print_funcs=0 "$@"

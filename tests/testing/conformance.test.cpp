@@ -241,14 +241,14 @@ TEST_CASE("conformance: good adapters pass, and the report says what they are", 
   CHECK(all.passed());
   CHECK(all.capabilities == std::vector<std::string>{"tensor", "matrix", "matrix_with_solve", "matrix_with_eigh",
                                                      "matrix_with_row_scaling"});
-  CHECK(all.defaults == std::vector<std::string>{"averageable", "accumulator", "accumulate"});
+  CHECK(all.defaults == std::vector<std::string>{"averageable", "expect_alike", "accumulator", "accumulate"});
 
   auto const opaque = selfpred::testing::conformance(far::remote(dense(2, 2)));
   INFO(opaque.text());
   CHECK(opaque.passed());
   CHECK(opaque.capabilities == std::vector<std::string>{"tensor", "matrix"});
-  CHECK(opaque.defaults == std::vector<std::string>{"averageable", "overlaps", "copy", "lerp", "gemm_symmetric",
-                                                    "accumulator", "accumulate", "narrow"});
+  CHECK(opaque.defaults == std::vector<std::string>{"averageable", "expect_alike", "overlaps", "copy", "lerp",
+                                                    "gemm_symmetric", "accumulator", "accumulate", "narrow"});
   CHECK(selfpred::testing::conformance(far::handle(dense(2, 2))).passed());
 }
 

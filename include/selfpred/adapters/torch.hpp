@@ -25,6 +25,10 @@ struct tensor_traits<at::Tensor> : does_operations<at::Tensor> {
   static selfpred::shape shape(T const& x) { return selfpred::shape(defined(x).sizes()); }
   static void const* storage(T const& x) { return defined(x).data_ptr(); }
   static bool averageable(T const& x) { return defined(x).is_floating_point() && x.element_size() >= 4; }
+  static void expect_alike(T const& x, T const& y) {
+    if (x.device() != y.device() || x.scalar_type() != y.scalar_type())
+      throw domain_error("a torch tensor is " + kind(x) + ", expected " + kind(y));
+  }
   static bool overlaps(T const& x, T const& y) {
     auto const a = addresses(x), b = addresses(y);
     return x.device() == y.device() && std::less<>()(a.first, b.second) && std::less<>()(b.first, a.second);
@@ -101,6 +105,7 @@ struct tensor_traits<at::Tensor> : does_operations<at::Tensor> {
   }
 
  private:
+  static std::string kind(T const& x) { return std::string(at::toString(x.scalar_type())) + " on " + x.device().str(); }
   static T const& defined(T const& x) {
     if (!x.defined()) throw state_error("selfpred: a torch tensor is undefined, expected one with values");
     return x;

@@ -90,7 +90,8 @@ inline void take_notes(std::string const& file, safetensors_index const& index, 
       if (n.take)
         n.take(found->second);
       else if (found->second != n.text)
-        throw file_error(complaint("checkpoint", "'" + n.key + "'", found->second, n.text));
+        throw file_error(complaint("checkpoint", "'" + n.key + "'", found->second, n.text) + "; they part at " +
+                         first_difference(found->second, n.text));
     } catch (file_error const& e) {
       throw file_error(file + ": " + e.what() +
                        (n.option ? "; to go on all the same: resume_options{.changed_options = true}" : ""));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Options as a line of JSON for the metadata of a checkpoint: people read it, and a resume compares it.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -26,6 +27,17 @@ std::string type_name() {
 inline std::string number_text(double x) {
   if (std::isfinite(x)) return nlohmann::json(x).dump();
   return std::isnan(x) ? "nan" : x > 0 ? "inf" : "-inf";
+}
+
+/// Where two descriptions part: the first members that differ, as "`"iterations":7`, expected `"iterations":9`".
+inline std::string first_difference(std::string_view got, std::string_view expected) {
+  std::size_t at = static_cast<std::size_t>(std::ranges::mismatch(got, expected).in1 - got.begin());
+  at = got.substr(0, at).find_last_of("{,") + 1;  // 0 where there is none
+  auto const member = [at](std::string_view s) {
+    s.remove_prefix(std::min(at, s.size()));
+    return "`" + std::string(s.substr(0, s.find_first_of(",}"))) + "`";
+  };
+  return member(got) + ", expected " + member(expected);
 }
 
 }  // namespace detail
@@ -65,7 +77,7 @@ nlohmann::ordered_json describe(T const& x) {
     SELFPRED_DESCRIBE(centred)
     SELFPRED_DESCRIBE(statistics_momentum)
     SELFPRED_DESCRIBE(per_direction)
-    // rules
+    // rules; a new member is one line here and a pair in tests/checkpoint/describe.test.cpp
     SELFPRED_DESCRIBE(iterations)
     SELFPRED_DESCRIBE(stages)
     SELFPRED_DESCRIBE(c)

@@ -8,7 +8,7 @@
 namespace selfpred::detail {
 
 struct tally {
-  index non_finite = 0, stalled = 0;
+  index non_finite = 0, stalled = 0, skipped = 0;
 };
 
 /// What is the same for all leaves of one update.

@@ -80,60 +80,97 @@ strided<S> dense_like(S* p, strided<A, R> const& x) {
 class plan {
  public:
   void reserve(std::size_t leaves) { segments_.reserve(leaves), found_.reserve(leaves); }
-  void clear() { segments_.clear(), total_ = 0; }
+  void clear() { segments_.clear(), total_ = 0, longest_ = 0; }
   void add(segment& s) {
-    s.start = total_, total_ += s.size;
+    s.start = total_, total_ += s.size, longest_ = std::max(longest_, s.size);
     segments_.push_back(s);
   }
 
-  /// Counts infinities and NaN of each segment; returns the sum.
+  /// The number of infinities and NaN at x.
   index scan(executor const& threads) {
-    found_.assign(segments_.size(), 0);
-    each_part(threads, [this](segment const& s, index first, index last) {
-      tally t;
-      s.loops->scan(s, pass{}, first, last, t);
-      add_to(found_[static_cast<std::size_t>(&s - segments_.data())], t.non_finite);
-    });
     index sum = 0;
-    for (index n : found_) sum += n;
+    each_part(threads, [&](segment const& s, index first, index last) { scan_into(sum, s, first, last); });
     return sum;
-  }
-  /// Segments whose scan has found any are left out of run; returns how many.
-  index drop_non_finite() {
-    index dropped = 0;
-    for (std::size_t i = 0; i < segments_.size(); ++i)
-      if (found_[i] > 0) segments_[i].loops = nullptr, ++dropped;
-    return dropped;
   }
   tally run(executor const& threads, pass const& p) {
     tally sum;
-    each_part(threads, [&](segment const& s, index first, index last) {
-      if (!s.loops) return;
-      tally t;
-      s.loops->run(s, p, first, last, t);
-      add_to(sum.non_finite, t.non_finite), add_to(sum.stalled, t.stalled);
-    });
+    each_part(threads, [&](segment const& s, index first, index last) { run_into(sum, s, p, first, last); });
+    return sum;
+  }
+  /// The same, but a segment that holds an infinity or a NaN keeps its y. It is seen whole before its first write, for
+  /// y + w (x - y) cannot be undone: one that fits in cache just before it is averaged, by the part that has its beginning;
+  /// longer ones beforehand, by all parts.
+  tally run_finite(executor const& threads, pass const& p) {
+    found_.assign(segments_.size(), 0);
+    auto const found = [this](segment const& s) -> index& { return found_[number(s)]; };
+    index const whole = parts(threads) == 1 ? total_ : fits_in_cache;
+    if (whole < longest_)
+      each_part(threads, [&](segment const& s, index first, index last) {
+        if (s.size > whole) scan_into(found(s), s, first, last);
+      });
+    tally sum;
+    auto const guarded = [&](segment const& s, index first, index last) {
+      if (s.size <= whole) scan_into(found(s), s, first, last);
+      if (found(s) == 0) run_into(sum, s, p, first, last);
+    };
+    each_part(threads, guarded, whole);
+    for (index n : found_) sum.non_finite += n, sum.skipped += n > 0;
     return sum;
   }
 
+  /// Several plans in one pass, cut by the first: f(segment, first, last) of blocks that stay in cache.
+  template <class F>
+  void each_block(executor const& threads, F f) const {
+    each_part(threads, [&](segment const& s, index first, index last) {
+      detail::for_each_block(first, last, [&](index begin, index end) { f(number(s), begin, end); });
+    });
+  }
+  void run_block(tally& sum, std::size_t i, pass const& p, index first, index last) const {
+    run_into(sum, segments_[i], p, first, last);
+  }
+  /// Whether segment i of both has the same x, for every i.
+  bool reads_as(plan const& o) const {
+    return std::ranges::equal(segments_, o.segments_,
+                              [](segment const& a, segment const& b) { return a.x == b.x && a.size == b.size; });
+  }
+
  private:
+  static constexpr index fits_in_cache = index{1} << 16;  // elements of x, in the second level beside those of y
+
+  std::size_t number(segment const& s) const { return static_cast<std::size_t>(&s - segments_.data()); }
+  static void scan_into(index& sum, segment const& s, index first, index last) {
+    tally t;
+    s.loops->scan(s, pass{}, first, last, t);
+    add_to(sum, t.non_finite);
+  }
+  static void run_into(tally& sum, segment const& s, pass const& p, index first, index last) {
+    tally t;
+    s.loops->run(s, p, first, last, t);
+    add_to(sum.non_finite, t.non_finite), add_to(sum.stalled, t.stalled);
+  }
   static void add_to(index& sum, index n) {
     if (n > 0) std::atomic_ref<index>(sum).fetch_add(n, std::memory_order_relaxed);
   }
 
-  // Cuts are at multiples of 64 elements of a leaf. Every element is made by the same operations whoever makes it.
+  int parts(executor const& threads) const {
+    constexpr index least = 32768;  // elements worth a thread
+    return threads.run ? static_cast<int>(std::clamp<index>(total_ / least, 1, std::max(1, threads.parts))) : 1;
+  }
+  // Cuts are at multiples of 64 elements of a leaf; leaves of up to `whole` are not cut. Every element is made by the same
+  // operations whoever makes it.
   template <class F>
-  void each_part(executor const& threads, F f) {
-    constexpr index least = 32768, unit = 64;  // elements worth a thread
-    auto const parts = static_cast<int>(std::clamp<index>(total_ / least, 1, std::max(1, threads.parts)));
-    if (parts == 1 || !threads.run) {
+  void each_part(executor const& threads, F f, index whole = 0) const {
+    constexpr index unit = 64;
+    int const parts = this->parts(threads);
+    if (parts == 1) {
       for (auto& s : segments_) f(s, 0, s.size);
       return;
     }
     auto const cut = [&](int i) { return total_ / parts * i + std::min<index>(i, total_ % parts); };
     auto part = [&](int i) {
       index const begin = cut(i), end = cut(i + 1);
-      auto const within = [](segment const& s, index at) {
+      auto const within = [whole](segment const& s, index at) {
+        if (s.size <= whole) return at > s.start ? s.size : 0;
         return at >= s.start + s.size ? s.size : std::max<index>(at - s.start, 0) / unit * unit;
       };
       auto s = std::upper_bound(segments_.begin(), segments_.end(), begin,
@@ -148,7 +185,7 @@ class plan {
 
   std::vector<segment> segments_;
   std::vector<index> found_;
-  index total_ = 0;
+  index total_ = 0, longest_ = 0;
 };
 
 }  // namespace selfpred::detail

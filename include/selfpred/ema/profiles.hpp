@@ -12,7 +12,7 @@ namespace selfpred {
 ///
 /// EDM2 keeps two, sigma_rel 0.05 and 0.10, and a snapshot of both every few per cent of training; from these, synthesize
 /// makes the average of any length between. With options, `every` steps share one update, which changes no weight of an
-/// interval. Cost of an update: one pass a profile.
+/// interval. Cost of an update: one pass over the online model, which moves every average; with skip_leaves one a profile.
 /// Example: examples/post_hoc_ema.cpp
 template <class Model>
 class power_averages {
@@ -26,12 +26,24 @@ class power_averages {
       targets_.push_back(target(online, update_every<power_momentum>{every, {g}}, options));
     }
     if (targets_.empty()) throw domain_error("power_averages: there are 0 gammas, expected at least 1");
+    updates_.resize(size()), tallies_.resize(size());
   }
 
   void update(Model const& online) { update(online, step()); }
   /// The update of the caller's step; state_error for one used before, as of ema_target.
   void update(Model const& online, std::int64_t step) {
-    for (auto& t : targets_) t.update(online, step);
+    for (std::size_t i = 0; i < size(); ++i) updates_[i] = targets_[i].begin(online, step);
+    auto& first = targets_.front().state_;
+    bool together = !first.skips();
+    for (std::size_t i = 0; i < size(); ++i)
+      together = together && updates_[i].due && targets_[i].state_.plan.reads_as(first.plan);
+    if (!together) {
+      for (std::size_t i = 0; i < size(); ++i) targets_[i].write(online, updates_[i]);
+      return;
+    }
+    bool const accepted = first.accepts(updates_[0].report);
+    if (accepted) run_together(first.options.threads);
+    for (std::size_t i = 0; i < size(); ++i) updates_[i].accepted = accepted, targets_[i].end(online, updates_[i]);
   }
   std::size_t size() const { return targets_.size(); }
   target& operator[](std::size_t i) { return targets_.at(i); }
@@ -51,7 +63,19 @@ class power_averages {
   }
 
  private:
+  // Block by block, every target: of the online model each block is read from memory once.
+  void run_together(executor const& threads) {
+    tallies_.assign(size(), {});
+    targets_.front().state_.plan.each_block(threads, [this](std::size_t segment, index first, index last) {
+      for (std::size_t i = 0; i < size(); ++i)
+        targets_[i].state_.plan.run_block(tallies_[i], segment, updates_[i].pass, first, last);
+    });
+    for (std::size_t i = 0; i < size(); ++i) detail::ema_state::count(tallies_[i], updates_[i].report);
+  }
+
   std::vector<target> targets_;
+  std::vector<detail::update_under_way> updates_;  // of the last step
+  std::vector<detail::tally> tallies_;
 };
 
 }  // namespace selfpred

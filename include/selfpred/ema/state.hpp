@@ -6,6 +6,14 @@
 
 namespace selfpred::detail {
 
+/// An update between its look at every leaf and its last write.
+struct update_under_way {
+  std::int64_t step = 0;
+  bool due = false, accepted = false;
+  detail::pass pass = {};
+  ema_report report = {};
+};
+
 struct ema_state {
   ema_options options;
   std::vector<leaf_state> leaves = {};
@@ -36,9 +44,8 @@ struct ema_state {
     return options.non_finite == non_finite_policy::unchecked && !options.count_stalls && shadows.empty() &&
            std::ranges::all_of(leaves, [](auto const& l) { return l.policy == leaf_policy::average; });
   }
-  bool checks_first() const {
-    return options.non_finite == non_finite_policy::refuse || options.non_finite == non_finite_policy::skip_leaves;
-  }
+  bool refuses() const { return options.non_finite == non_finite_policy::refuse; }
+  bool skips() const { return options.non_finite == non_finite_policy::skip_leaves; }
 
   /// Checks a leaf and enters it into the plan. Nothing is written.
   template <class Model, class X, class Y, bool parameter>
@@ -62,6 +69,8 @@ struct ema_state {
     if (parameter && !average && state.policy == leaf_policy::average)
       throw domain_error(complaint("ema_target", "the parameter " + detail::leaf_name(target, at), "integral or narrow",
                                    "float or wider; list integers in buffers(model)"));
+    if constexpr (!host)
+      if (average) expect_alike(target, x, y, at);
     // 0 * NaN: an online network that diverged must not reach a target that stands still
     if (state.policy == leaf_policy::keep || (average && p.weight == 0)) return;
     if constexpr (host) {
@@ -75,36 +84,50 @@ struct ema_state {
       if (whole) return s.size > 0 ? plan.add(s) : void();
     }
     state.separately = separately = true;
-    if (!checks_first()) return;
-    index const count = detail::count_non_finite(x);
-    report.non_finite += count;
-    if (count > 0) state.separately = false, ++report.skipped;
+    if (refuses())
+      report.non_finite += detail::count_non_finite(x);
+    else if (!host && skips())  // now, for operations may fail
+      skip_non_finite(x, state, report);
   }
-  /// Whether the update may be written; leaves that are to be skipped are left out of the plan.
+  /// Whether the update may be written.
   bool accepts(ema_report& report) {
-    if (!checks_first()) return true;
+    if (!refuses()) return true;
     report.non_finite += plan.scan(options.threads);
-    report.skipped += plan.drop_non_finite();
-    if (options.non_finite == non_finite_policy::skip_leaves) return true;
-    report.skipped = 0;
     return report.non_finite == 0;
   }
   void run(pass const& p, ema_report& report) {
-    tally const t = plan.run(options.threads, p);
-    report.non_finite += t.non_finite, report.stalled += t.stalled;
+    count(skips() ? plan.run_finite(options.threads, p) : plan.run(options.threads, p), report);
+  }
+  static void count(tally const& t, ema_report& report) {
+    report.non_finite += t.non_finite, report.stalled += t.stalled, report.skipped += t.skipped;
   }
   template <class X, class Y>
   void run_separately(X const& x, Y& y, std::size_t at, pass const& p, ema_report& report) {
-    if (!leaves[at].separately) return;
-    tally const t = detail::update_separately(shadow_of(at), averages_leaf(leaves[at], y), p, x, y);
-    report.non_finite += t.non_finite, report.stalled += t.stalled;
+    if constexpr (!std::is_void_v<leaf_element_t<Y>>)
+      if (leaves[at].separately && skips()) skip_non_finite(x, leaves[at], report);
+    if (leaves[at].separately)
+      count(detail::update_separately(shadow_of(at), averages_leaf(leaves[at], y), p, x, y), report);
   }
 
  private:
+  template <class X>
+  static void skip_non_finite(X const& x, leaf_state& state, ema_report& report) {
+    index const n = detail::count_non_finite(x);
+    report.non_finite += n;
+    if (n > 0) state.separately = false, ++report.skipped;
+  }
   template <class Model, class X, class Y>
   [[noreturn, gnu::noinline]] static void refuse_shape(Model const& target, X const& x, Y const& y, std::size_t at) {
     throw shape_error(complaint("ema_target", "the online tensor " + detail::leaf_name(target, at),
                                 detail::leaf_shape(x).text(), detail::leaf_shape(y).text() + " as in the target"));
+  }
+  template <class Model, class X, class Y>
+  static void expect_alike(Model const& target, X const& x, Y const& y, std::size_t at) {
+    try {
+      operations_t<Y>::expect_alike(detail::operand(x), detail::operand(y));
+    } catch (domain_error const& e) {
+      throw domain_error("ema_target: the online tensor " + detail::leaf_name(target, at) + ": " + e.what());
+    }
   }
   template <class Y>
   static bool averages_leaf(leaf_state const& state, Y const& y) {

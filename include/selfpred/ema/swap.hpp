@@ -17,6 +17,16 @@ inline constexpr bool exchanges_handles =
 
 namespace detail {
 
+/// Set while weights are swapped: a copy of a target whose weights are elsewhere would be a target with wrong weights.
+struct swap_mark {
+  bool on = false;
+  swap_mark() = default;
+  swap_mark(swap_mark const& o) : on(o.on) {
+    if (on) throw state_error("ema_target: its weights are swapped, expected the guard of swap_with to have ended");
+  }
+  swap_mark& operator=(swap_mark const& o) { return on = swap_mark(o).on, *this; }
+};
+
 /// x <-> y, of equal shapes.
 template <class X, class Y>
 void exchange(X& x, Y& y) {
@@ -34,6 +44,28 @@ void exchange(X& x, Y& y) {
     auto const held = clone(x);
     copy(y, x);
     copy(held, y);
+  }
+}
+
+/// Exchanges all leaves of two models but those that are skipped, or none where one throws.
+template <class Model>
+void exchange_leaves(Model& online, Model& target, std::vector<leaf_state> const& leaves) {
+  std::size_t done = 0;
+  auto const some = [&](std::size_t until) {  // the first `until` leaves
+    std::size_t at = 0;
+    auto const swap = [&](auto& x, auto& y) {
+      if (at++ >= until) return;
+      if (leaves[at - 1].policy != leaf_policy::skip) detail::exchange(x, y);
+      ++done;
+    };
+    pair_parameters(online, target, swap);
+    pair_buffers(online, target, swap);
+  };
+  try {
+    some(leaves.size());
+  } catch (...) {
+    some(done);
+    throw;
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The loops of a fused pass: one element of every stream at a time, whatever the streams are.
 #pragma once
+#include <selfpred/host/element.hpp>
 #include <selfpred/view.hpp>
 #include <utility>
 
@@ -23,7 +24,7 @@ void fused_loop(index n, std::array<index, Streams> const& s, Element const& f, 
         f(v, g[at(1)], m[at(4 + K)]...);
       }(std::index_sequence_for<M...>());
     w[at(0)] = v;
-    if constexpr (Mode == blending::blend) x[at(2)] += p * (v - x[at(2)]);
+    if constexpr (Mode == blending::blend) x[at(2)] = ema_step<S>(p, v, x[at(2)]);  // ema_target's own
     if constexpr (Mode == blending::copy) x[at(2)] = v;
     if constexpr (!std::is_void_v<C>) c[at(3)] = static_cast<C>(v);
   }

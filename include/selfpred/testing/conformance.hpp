@@ -30,6 +30,7 @@ std::vector<std::string> defaults_in_use() {
   if constexpr (requires { requires& O::template name<__VA_ARGS__> == &D::template name<__VA_ARGS__>; }) \
   names.emplace_back(#name)
     SELFPRED_DEFAULT(averageable, C);
+    SELFPRED_DEFAULT(expect_alike, C, C);
     SELFPRED_DEFAULT(overlaps, C, C);
     SELFPRED_DEFAULT(copy, C, M);
     SELFPRED_DEFAULT(lerp, S, C, M);
