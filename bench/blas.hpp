@@ -2,7 +2,10 @@
 // The few routines of BLAS and LAPACK that serve as peers, by their Fortran names: no vendor's header is needed. Weak
 // ones may be missing from a library; their peers are then left out.
 #pragma once
+#include <unistd.h>
+
 #include <Eigen/Core>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -14,10 +17,18 @@ void dgemm_(char const*, char const*, int const*, int const*, int const*, double
             double const*, int const*, double const*, double*, int const*, std::size_t, std::size_t);
 void ssyrk_(char const*, char const*, int const*, int const*, float const*, float const*, int const*, float const*,
             float*, int const*, std::size_t, std::size_t);
+void dsyrk_(char const*, char const*, int const*, int const*, double const*, double const*, int const*, double const*,
+            double*, int const*, std::size_t, std::size_t);
 [[gnu::weak]] void sposv_(char const*, int const*, int const*, float*, int const*, float*, int const*, int*,
                           std::size_t);
 [[gnu::weak]] void ssyevd_(char const*, char const*, int const*, float*, int const*, float*, float*, int const*, int*,
                            int const*, int*, std::size_t, std::size_t);
+[[gnu::weak]] void dposv_(char const*, int const*, int const*, double*, int const*, double*, int const*, int*,
+                          std::size_t);
+[[gnu::weak]] void spotrf_(char const*, int const*, float*, int const*, int*, std::size_t);
+[[gnu::weak]] void spotri_(char const*, int const*, float*, int const*, int*, std::size_t);
+[[gnu::weak]] void dpotrf_(char const*, int const*, double*, int const*, int*, std::size_t);
+[[gnu::weak]] void dpotri_(char const*, int const*, double*, int const*, int*, std::size_t);
 [[gnu::weak]] void saxpby_(int const*, float const*, float const*, int const*, float const*, float*, int const*);
 [[gnu::weak]] char* openblas_get_corename();
 [[gnu::weak]] void openblas_set_num_threads(int);
@@ -45,16 +56,37 @@ void gemm(S a, dense<S> const& x, char p, dense<S> const& y, char q, S b, dense<
     dgemm_(&p, &q, &m, &n, &k, &a, x.data(), &lx, y.data(), &ly, &b, z.data(), &m, 1, 1);
 }
 /// The lower triangle of s <- a z^T z + b s.
-inline void syrk(float a, dense<float> const& z, float b, dense<float>& s) {
+template <class S>
+void syrk(S a, dense<S> const& z, S b, dense<S>& s) {
   int const n = cols(s), k = rows(z);
-  ssyrk_("L", "T", &n, &k, &a, z.data(), &k, &b, s.data(), &n, 1, 1);
+  if constexpr (std::is_same_v<S, float>)
+    ssyrk_("L", "T", &n, &k, &a, z.data(), &k, &b, s.data(), &n, 1, 1);
+  else
+    dsyrk_("L", "T", &n, &k, &a, z.data(), &k, &b, s.data(), &n, 1, 1);
 }
-inline bool has_posv() { return sposv_ != nullptr; }
+inline bool has_lapack() { return sposv_ && dposv_ && spotrf_ && spotri_ && dpotrf_ && dpotri_; }
 /// y <- x^-1 y by Cholesky; x is destroyed.
-inline void posv(dense<float>& x, dense<float>& y) {
+template <class S>
+void posv(dense<S>& x, dense<S>& y) {
   int const n = rows(x), m = cols(y);
   int info = 0;
-  sposv_("L", &n, &m, x.data(), &n, y.data(), &n, &info, 1);
+  if constexpr (std::is_same_v<S, float>)
+    sposv_("L", &n, &m, x.data(), &n, y.data(), &n, &info, 1);
+  else
+    dposv_("L", &n, &m, x.data(), &n, y.data(), &n, &info, 1);
+}
+/// The lower triangle of x <- x^-1 by Cholesky.
+template <class S>
+void inverse(dense<S>& x) {
+  int const n = rows(x);
+  int info = 0;
+  if constexpr (std::is_same_v<S, float>) {
+    spotrf_("L", &n, x.data(), &n, &info, 1);
+    spotri_("L", &n, x.data(), &n, &info, 1);
+  } else {
+    dpotrf_("L", &n, x.data(), &n, &info, 1);
+    dpotri_("L", &n, x.data(), &n, &info, 1);
+  }
 }
 inline bool has_syevd() { return ssyevd_ != nullptr; }
 /// Eigenvalues, ascending, and eigenvectors in the columns of x; `work` lives on.
@@ -71,6 +103,18 @@ inline void axpby(Eigen::Index n, float a, float const* x, float b, float* y) {
   saxpby_(&count, &a, x, &one, &b, y, &one);
 }
 inline std::string name() { return openblas_get_corename ? "OpenBLAS" : "BLAS"; }
+/// A processor younger than the library is a Prescott to it, of 2004: the program then starts again with kernels for the
+/// instructions that there are. To be called first.
+inline void know_the_core(char** argv) {
+#if defined(__AVX512F__)
+  char const* const core = "SkylakeX";
+#else
+  char const* const core = "Haswell";
+#endif
+  if (!openblas_get_corename || std::string(openblas_get_corename()) != "Prescott") return;
+  if (std::getenv("OPENBLAS_CORETYPE") || setenv("OPENBLAS_CORETYPE", core, 1) != 0) return;
+  execv("/proc/self/exe", argv);
+}
 /// "OpenBLAS core SkylakeX". One thread from here on.
 inline std::string start() {
   if (openblas_set_num_threads) openblas_set_num_threads(1);
@@ -80,6 +124,7 @@ inline std::string start() {
 }
 #else
 inline constexpr bool linked = false;
+inline void know_the_core(char**) {}
 inline std::string start() { return "no BLAS"; }
 #endif
 

@@ -11,16 +11,7 @@ cmake -S . -B build/bench -DCMAKE_BUILD_TYPE=Release -DSELFPRED_BUILD_TESTS=OFF 
   -DSELFPRED_FETCH="${SELFPRED_FETCH:-OFF}"
 cmake --build build/bench --parallel "$(nproc)"
 
-# The peer runs with its own best settings: those it chooses, unless it does not know the processor and falls back to SSE3
-# (0.3.21 on an Emerald Rapids: 34 GF/s where its AVX-512 kernels do 155).
-unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
-for program in build/bench/bench/selfpred_bench_*; do
-  if "$program" --benchmark_filter=^none$ 2>&1 | grep -q 'OpenBLAS core Prescott' && grep -q avx512f /proc/cpuinfo; then
-    export OPENBLAS_CORETYPE=SkylakeX
-    echo "OpenBLAS does not know this processor: OPENBLAS_CORETYPE=$OPENBLAS_CORETYPE"
-  fi
-  break
-done
+unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE # the peer runs as its user would find it
 export SELFPRED_BENCH_RATIOS="$PWD/build/bench/ratios.csv"
 group=${1:-'*'}
 if [ $# -gt 0 ]; then shift; fi

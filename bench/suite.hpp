@@ -33,6 +33,7 @@ struct comparison {
 class suite {
  public:
   suite(std::string group, int argc, char** argv) : group_(std::move(group)) {
+    blas::know_the_core(argv);
     // Defaults that the command line may override.
     std::vector<std::string> words = {argv[0], "--benchmark_repetitions=11", "--benchmark_min_time=0.03",
                                       "--benchmark_enable_random_interleaving=true"};

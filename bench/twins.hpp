@@ -13,7 +13,10 @@ template <class S>
 using matrix = Eigen::Matrix<S, Eigen::Dynamic, Eigen::Dynamic>;
 using matrix_f = matrix<float>;
 
-inline void mirror(matrix_f& s) { s.triangularView<Eigen::StrictlyUpper>() = s.transpose(); }
+template <class S>
+void mirror(matrix<S>& s) {
+  s.template triangularView<Eigen::StrictlyUpper>() = s.transpose();
+}
 
 /// Products as Eigen's documentation writes them.
 struct by_eigen {

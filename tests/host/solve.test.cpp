@@ -52,6 +52,17 @@ TEST_CASE("spd_solve: the pivot is the smallest of the factorisation", "[host][s
   CHECK_THAT(sp::spd_solve(x.view, y.view), WithinRel(0.25, 1e-15));
 }
 
+TEMPLATE_TEST_CASE("spd_solve, spd_inverse: a pivot above 1, where a padded panel has ones", "[host][solve]", float,
+                   double) {
+  for (sp::index n : {1L, 17L, 70L}) {
+    dense const a = combination(100, positive_definite(n, 13), 0, dense(n, n));
+    laid_out<TestType> x(a, layout::columns), y(dense(n, n), layout::columns), again(a, layout::columns);
+    CAPTURE(n);
+    CHECK(sp::spd_inverse(x.view, y.view) > 25);
+    CHECK(sp::spd_solve(again.view, y.view) > 25);
+  }
+}
+
 TEMPLATE_TEST_CASE("spd_solve, spd_inverse: failure is 0", "[host][solve]", float, double) {
   for (auto how : layouts)
     for (sp::index n : {2L, 9L, size(130)}) {

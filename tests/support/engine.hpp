@@ -4,6 +4,7 @@
 #include <selfpred/host/eigh.hpp>
 #include <selfpred/host/solve.hpp>
 
+#ifndef SELFPRED_TESTS_NATIVE  // which instantiates its own, with other instructions
 namespace selfpred::detail {
 
 extern template struct panels<float>;
@@ -16,3 +17,4 @@ extern template struct eigen_eigensolver<float>;
 extern template struct eigen_eigensolver<double>;
 
 }  // namespace selfpred::detail
+#endif

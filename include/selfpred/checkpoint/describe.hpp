@@ -87,6 +87,10 @@ nlohmann::ordered_json describe(T const& x) {
     SELFPRED_DESCRIBE(exponent)
     SELFPRED_DESCRIBE(relative)
     SELFPRED_DESCRIBE(floor)
+    SELFPRED_DESCRIBE(evaluate)
+    SELFPRED_DESCRIBE(by)
+    SELFPRED_DESCRIBE(tolerance)
+    SELFPRED_DESCRIBE(rule)
     // schedules
     SELFPRED_DESCRIBE(tau)
     SELFPRED_DESCRIBE(base)

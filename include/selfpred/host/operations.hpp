@@ -59,7 +59,6 @@ struct host_operations : default_operations<host_operations<S>> {
   using out2 = matrix_view<S>;
   static constexpr double unit_roundoff =
       std::is_floating_point_v<S> ? static_cast<double>(std::numeric_limits<S>::epsilon()) / 2 : 0;
-
   static selfpred::shape shape(in const& x) { return x.shape(); }
   static void const* storage(in const& x) { return x.data; }
   static bool averageable(in const&) { return detail::averages<S>; }

@@ -188,7 +188,7 @@ bool blocked_cholesky<S>::factorise(work& k) {
       base::template trapezoid<t>(done, k.m, k.m, ms, k.m, ms, p, done, into::difference);
     });
     base::groups(next, end, [&](index p, auto t) {
-      base::template strip<t>(done, k.at(p, 0), ms, k.m, ms, k.at(p, 0), ms, done, right, into::difference);
+      base::template subtract<t>(done, k.at(p, 0), ms, k.m, ms, k.at(p, 0), ms, done, right);
     });
     if (!invert_block(k, first)) return false;
     for (index p = first; p < next; ++p) std::copy_n(k.w + (p - first) * us, (p - first + 1) * square, k.at(p, first));
@@ -209,14 +209,12 @@ void blocked_cholesky<S>::substitute(work const& k, out y) {
     for (index p = 0; p < t; ++p)
       for (index q = 0; q < end; ++q) base::pack(right, g + p, q, z + p * ms + q * square);
     for (index first = 0; first < end; first = k.next(first)) {
-      base::template strip<t>(first * rows, z, ms, k.m, ms, z, ms, first * rows, k.next(first) * rows,
-                              into::difference);
+      base::template subtract<t>(first * rows, z, ms, k.m, ms, z, ms, first * rows, k.next(first) * rows);
       multiply_lower<t>(k, first, z);
     }
     for (index first = (end - 1) / k.block * k.block; first >= 0; first -= k.block) {
       index const next = k.next(first), w = (next - first) * rows, from = next * square;
-      base::template strip<t>((end - next) * rows, z + from, ms, k.m + from, ms, z, ms, first * rows, next * rows,
-                              into::difference);
+      base::template subtract<t>((end - next) * rows, z + from, ms, k.m + from, ms, z, ms, first * rows, next * rows);
       for (index c = 0; c < w; c += wide) {  // z <- z W in place: a column needs those to its right
         S* const at = z + first * square + c * rows;
         base::template tile<t>(w - c, at, ms, k.panel(first + c / rows) + c * rows + c % rows, at, ms, into::set);
