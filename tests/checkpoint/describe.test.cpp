@@ -54,7 +54,12 @@ TEST_CASE("describe: every member of every rule is told apart", "[checkpoint]") 
         sp::visser{.eta = 0.5}, sp::visser{.eta = 0.25}, sp::neumann{}, sp::neumann{.scale = sp::neumann_scale::sum},
         sp::neumann{.normalise_rows = false}, d{}, d{.exponent = 1}, d{.relative = true}, d{.eps = 0.1},
         d{.floor = 0.1}, d{.statistics_momentum = 0.3}, d::published(), sp::direct_copy{}, sp::linear_regression{},
-        sp::linear_regression{.damping = 0.1}, sp::trainable_linear{});
+        sp::linear_regression{.damping = 0.1}, sp::trainable_linear{},
+        sp::newton_schulz{.evaluate = sp::evaluation::rational(1e-4)},
+        sp::newton_schulz{.evaluate = sp::evaluation::rational(3e-4)},
+        sp::newton_schulz{.evaluate = sp::evaluation::gram(3e-4)}, sp::stiefel{.evaluate = sp::evaluation::iteration()},
+        sp::visser{.evaluate = sp::evaluation::iteration()}, d{.evaluate = sp::evaluation::automatic()},
+        sp::by_eigh{sp::newton_schulz{}}, sp::by_eigh{sp::newton_schulz{.iterations = 7}});
   auto const trainable = sp::make_objective<sp::host_array<float>>(sp::trainable_linear{});
   CHECK(sp::describe(trainable.rule()).dump() == R"({"type":"trainable_linear"})");
 }
