@@ -3,6 +3,7 @@
 // inverses of f^3 for the other roots, 7/3 f^3 for linear regression; DirectCopy: reading S and P once.
 #include <selfpred/adapters/eigen.hpp>
 #include <selfpred/host/eigh.hpp>
+#include <selfpred/linalg/sample_side.hpp>
 #include <selfpred/predictor/direct_copy.hpp>
 #include <selfpred/predictor/direct_pred.hpp>
 #include <selfpred/predictor/linear_regression.hpp>
@@ -117,6 +118,54 @@ bench::comparison square_root(Index f, selfpred::evaluation how, double toleranc
   return c;
 }
 
+// From latents of fewer rows than features to Q = Z P: on the side of the rows, against S, the literal recursion and the
+// product. With rho the EMA of P is kept, and P is made; with rho = 0 neither S nor P is.
+bench::comparison few_rows(Index b, Index f, bool averaged, double tolerance) {
+  struct state {
+    matrix_f z, q, p, average, s, applied;
+    selfpred::linalg::sample_side<matrix_f> side;
+    bench::newton_schulz_twin<bench::by_eigen> by_eigen;
+#ifdef SELFPRED_BENCH_BLAS
+    bench::newton_schulz_twin<bench::by_gemm> by_gemm;
+#endif
+  };
+  auto const k = std::make_shared<state>();
+  k->z = bench::latents(b, f, 1), k->q.resize(b, f), k->p.resize(f, f), k->s.resize(f, f);
+  k->average = bench::moments(f, 2);
+  auto const* const design =
+      selfpred::linalg::find_design(selfpred::linalg::filter::newton_schulz, 9, 0, tolerance, 0x1p-24);
+  bench::comparison c;
+  c.tolerance = 10 * tolerance;
+  // Each variant starts from the same average, and leaves it as it is.
+  auto const blend = [=] { k->applied = 0.99F * k->average + 0.01F * k->p; };
+  auto const enter = [&](std::string const& name, std::function<void()> const& run) {
+    c.variants.push_back({name, run, [=] { return bench::values(k->q); }});
+  };
+  enter("ours", [=] {
+    using selfpred::op;
+    k->side.refresh(*design, k->z);
+    double const root = std::sqrt(k->side.norm());
+    if (!averaged) return k->side.apply(root, k->z, k->q);
+    k->side.matrix(root, k->p);
+    blend();
+    selfpred::gemm(1.0, k->z, op::none, k->applied, op::none, 0.0, k->q);
+  });
+  auto const literal = [=](auto products, auto& recursion) {
+    using P = decltype(products);
+    P::covariance(k->z, k->s);
+    recursion(k->s, 9, k->p);
+    if (averaged) blend();
+    P::multiply(k->z, averaged ? k->applied : k->p, k->q);
+  };
+  if (f < 2048) enter("Eigen literal", [=] { literal(bench::by_eigen{}, k->by_eigen); });
+#ifdef SELFPRED_BENCH_BLAS
+  enter(bench::blas::name() + " literal", [=] { literal(bench::by_gemm{}, k->by_gemm); });
+#endif
+  auto const n = static_cast<double>(b), m = static_cast<double>(f);
+  c.limit = bench::fma_peak<float>(averaged ? 3 * n * n * m + 3 * n * m * m : 7 * n * n * m);
+  return c;
+}
+
 bench::comparison linear_regression(Index f) {
   auto const k = std::make_shared<problem<float>>(f, 0.3);
   auto c = ours(k, selfpred::linear_regression{});
@@ -179,6 +228,10 @@ int main(int argc, char** argv) {
               [=] { return square_root(f, evaluation::rational(5e-4), 5e-4); });
     suite.add("square root f=" + std::to_string(f), [=] { return square_root(f, evaluation::automatic(), 1e-4); });
   }
+  for (Index f : {512, 2048})
+    for (bool const averaged : {false, true})
+      suite.add("256 rows f=" + std::to_string(f) + (averaged ? " with EMA of P" : " to Q") + " to 3e-4",
+                [=] { return few_rows(256, f, averaged, 3e-4); });
   for (Index f : {64, 256, 512})
     suite.add("linear_regression f=" + std::to_string(f), [=] { return linear_regression(f); });
   for (Index f : {64, 256, 512}) suite.add("direct_copy f=" + std::to_string(f), [=] { return direct_copy(f); });

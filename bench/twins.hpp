@@ -28,6 +28,9 @@ struct by_eigen {
   static void multiply_transposed(matrix<S> const& x, matrix<S> const& y, matrix<S>& z) {
     z.noalias() = x * y.transpose();
   }
+  static void covariance(matrix_f const& z, matrix_f& s) {
+    s.noalias() = 1 / static_cast<float>(z.rows()) * z.transpose() * z;
+  }
   static void covariance(matrix_f const& z1, matrix_f const& z2, matrix_f& s) {
     float const scale = 0.5F / static_cast<float>(z1.rows());
     s.noalias() = scale * z1.transpose() * z1;
@@ -55,6 +58,9 @@ struct by_gemm {
   template <class S>
   static void multiply_transposed(matrix<S> const& x, matrix<S> const& y, matrix<S>& z) {
     blas::gemm(S(1), x, 'N', y, 'T', S(0), z);
+  }
+  static void covariance(matrix_f const& z, matrix_f& s) {
+    blas::gemm(1 / static_cast<float>(z.rows()), z, 'T', z, 'N', 0.F, s);
   }
   static void covariance(matrix_f const& z1, matrix_f const& z2, matrix_f& s) {
     float const scale = 0.5F / static_cast<float>(z1.rows());
