@@ -3,6 +3,10 @@
 #include <selfpred/adapters/eigen.hpp>
 #include <selfpred/loss.hpp>
 
+#ifdef SELFPRED_BENCH_TORCH
+#include <torch/torch.h>
+#endif
+
 #include "data.hpp"
 #include "suite.hpp"
 #include "twins.hpp"
@@ -50,6 +54,28 @@ bench::comparison with_gradient(Index b, Index f) {
                           bench::by_gemm::multiply_transposed(k->dq, k->p, *dz);
                         },
                         [=] { return bench::values(*dz, matrix_f::Constant(1, 1, static_cast<float>(k->loss))); }});
+#endif
+#ifdef SELFPRED_BENCH_TORCH
+  struct graph {
+    torch::Tensor z, t, p, loss;
+  };
+  auto const by_columns = [](matrix_f& m) { return torch::from_blob(m.data(), {m.cols(), m.rows()}).t().contiguous(); };
+  auto const g =
+      std::make_shared<graph>(graph{by_columns(k->z).set_requires_grad(true), by_columns(k->t), by_columns(k->p), {}});
+  at::set_num_threads(1);
+  c.variants.push_back({"libtorch autograd",
+                        [=] {
+                          g->z.mutable_grad() = torch::Tensor();
+                          auto const q = torch::matmul(g->z, g->p);
+                          auto const u = q / q.norm(2, 1, true), v = g->t / g->t.norm(2, 1, true);
+                          g->loss = (u - v).pow(2).sum() / static_cast<double>(g->z.size(0));
+                          g->loss.backward();
+                        },
+                        [=] {
+                          torch::Tensor const d = g->z.grad().t().contiguous();
+                          matrix_f const dz = Eigen::Map<matrix_f const>(d.data_ptr<float>(), b, f);
+                          return bench::values(dz, matrix_f::Constant(1, 1, g->loss.item<float>()));
+                        }});
 #endif
   c.limit = bench::fma_peak<float>(4.0 * static_cast<double>(b) * static_cast<double>(f * f));
   return c;

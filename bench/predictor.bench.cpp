@@ -11,6 +11,10 @@
 #include <selfpred/predictor/stiefel.hpp>
 #include <selfpred/predictor/visser.hpp>
 
+#ifdef SELFPRED_BENCH_TORCH
+#include <torch/torch.h>
+#endif
+
 #include "data.hpp"
 #include "suite.hpp"
 #include "twins.hpp"
@@ -113,6 +117,23 @@ bench::comparison square_root(Index f, selfpred::evaluation how, double toleranc
                           },
                           [=] { return bench::values(r->p); }});
   }
+#endif
+#ifdef SELFPRED_BENCH_TORCH
+  struct tensors {
+    torch::Tensor s, p;
+  };
+  auto const t = std::make_shared<tensors>(tensors{torch::from_blob(k->s.data(), {f, f}), {}});
+  at::set_num_threads(1);
+  c.variants.push_back({"libtorch eigh",
+                        [=] {
+                          torch::NoGradGuard const guard;
+                          auto const [l, v] = torch::linalg_eigh(t->s);
+                          t->p = torch::matmul(v * l.clamp_min(0).sqrt(), v.t());
+                        },
+                        [=] {
+                          matrix_f const r = Eigen::Map<matrix_f const>(t->p.contiguous().data_ptr<float>(), f, f);
+                          return bench::values(r);
+                        }});
 #endif
   c.limit = bench::fma_peak<float>(3 * cube(f));
   return c;

@@ -7,7 +7,9 @@ cd "$(dirname "$0")/.."
 sh tests/setup.sh bench
 # shellcheck disable=SC1091 # written by setup.sh
 . build/setup.env
-cmake -S . -B build/bench -DCMAKE_BUILD_TYPE=Release -DSELFPRED_BUILD_TESTS=OFF -DSELFPRED_BUILD_EXAMPLES=OFF \
+torch=OFF # a peer where it is installed
+if [ -e /usr/include/torch/csrc/api/include/torch/torch.h ]; then torch=ON; fi
+cmake -S . -B build/bench -DCMAKE_BUILD_TYPE=Release -DSELFPRED_TORCH=$torch -DSELFPRED_BUILD_TESTS=OFF -DSELFPRED_BUILD_EXAMPLES=OFF \
   -DSELFPRED_FETCH="${SELFPRED_FETCH:-OFF}"
 cmake --build build/bench --parallel "$(nproc)"
 

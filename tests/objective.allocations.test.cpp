@@ -153,3 +153,20 @@ TEST_CASE("Nor in a step of the trainable predictor, or one of the caller's own 
   long const n = scope.count();
   CHECK(n == 0);
 }
+
+TEST_CASE("Scratch tensors are counted, and stop growing at the second step", "[objective][allocations]") {
+  views<> const v(20, 6, 9);
+  auto const settles = [&](auto rule, selfpred::objective_options const& options) {
+    auto o = selfpred::make_objective<matrix_d>(rule, options);
+    CHECK(o.workspace_size() == 0);
+    step(o, v), step(o, v);
+    selfpred::index const settled = o.workspace_size();
+    CHECK(settled >= 3 * 20 * 6 + 6 * 6);  // at least Q and the two gradients, and one P
+    step(o, v);
+    CHECK(o.workspace_size() == settled);
+    evaluate(o, v);
+    CHECK(o.workspace_size() >= settled + 3 * 20 * 6);
+  };
+  settles(selfpred::newton_schulz{}, {});
+  settles(selfpred::linear_regression{.damping = 0.1}, {.centred = true, .per_direction = true});
+}

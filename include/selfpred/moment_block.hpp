@@ -37,6 +37,7 @@ class moment_block {
       products(z, t, nullptr, only);
   }
 
+  index workspace_size() const { return work_.size(); }
   M& s() { return work_.get(block, *like_, shape_.cols(), shape_.cols()); }
   M& x() { return work_.get(cross, *like_, shape_.cols(), shape_.cols()); }
   double s_factor() const { return s_factor_; }

@@ -111,6 +111,8 @@ class objective {
   }
   std::int64_t step() const { return pipelines_.step(); }
   objective_options const& options() const { return options_; }
+  /// Elements of all scratch tensors; a step of a shape seen before adds none. The engine's own buffers are its threads'.
+  index workspace_size() const { return step_work_.size() + evaluate_work_.size() + pipelines_.workspace_size(); }
   Rule const& rule() const { return pipelines_.rule(); }
 
   /// Norm of P, residual, counts, cautions. Synchronises. Throws state_error before the first step.
@@ -137,6 +139,7 @@ class objective {
   enum slot : std::size_t { q, dq, dq_of_one, dp, with_alpha, scaled, dz };  // from dz on: one a view
   struct scratch {
     workspace<M> tensors, loss;
+    index size() const { return tensors.size() + loss.size(); }
     std::vector<M*> gradients;
   };
 

@@ -63,6 +63,12 @@ class rule_pipelines {
     all_[0].pipeline.commit();
   }
 
+  index workspace_size() const {
+    index n = 0;
+    for (auto const& one : all_)
+      n += one.pipeline.workspace_size() + one.sums.workspace_size() + one.samples.workspace_size();
+    return n;
+  }
   auto const& at(std::size_t view) const { return at_(view).pipeline; }
   Rule const& rule() const { return rule_; }
   std::int64_t step() const { return all_[0].pipeline.step(); }
@@ -159,6 +165,7 @@ struct no_pipelines {
   }
   void commit() { ++steps; }
   std::int64_t step() const { return steps; }
+  static index workspace_size() { return 0; }
   trainable_linear const& rule() const { return its_rule; }
   trainable_linear its_rule = {};
   std::int64_t steps = 0;

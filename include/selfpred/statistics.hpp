@@ -80,6 +80,8 @@ class statistics {
     return {*s_, *x_, weight_, pair_weight_, rows_, samples_, *z_sum_, *z_pairs_, *t_pairs_};
   }
   index rows() const { return rows_; }
+  /// Elements of scratch tensors; the sums are not among them.
+  index workspace_size() const { return work_.size() + block_.workspace_size(); }
 
   /// S and X of everything added since clear(). The references stay valid until the next call.
   covariances<M> compute() {

@@ -44,6 +44,7 @@ class sample_side {
          weighted);
     return true;
   }
+  index workspace_size() const { return work_.size() + inner_work_.size(); }
   /// ||S||_F.
   scalar_t<M> const& norm() const { return norm_; }
 

@@ -78,6 +78,7 @@ class predictor_pipeline {
   std::int64_t step() const { return step_; }
   std::int64_t refreshes() const { return refreshes_; }
   Rule const& rule() const { return rule_; }
+  index workspace_size() const { return work_.size() + rule_work_.size() + norm_work_.size(); }
   predictor_options const& options() const { return options_; }
 
   /// A copy of the state, read back to the host.

@@ -13,7 +13,9 @@ template <class M>
 inline constexpr bool shows_matrix<M> = true;
 
 template <class M>
-struct sample_rows {};
+struct sample_rows {
+  static index workspace_size() { return 0; }
+};
 template <class M>
   requires shows_matrix<M>
 struct sample_rows<M> {
@@ -37,6 +39,7 @@ struct sample_rows<M> {
     double const mean_square = dot(*y, *y) / static_cast<double>(rows * f);
     return mean_square >= 1e-12 && mean_square <= 1e12 ? y : nullptr;
   }
+  index workspace_size() const { return work_.size() + side.workspace_size(); }
 
  private:
   workspace<M> work_;
