@@ -156,11 +156,14 @@ bool blocked_cholesky<S>::invert(work& k) {
       base::template trapezoid<t>(w, k.u, k.u, us, k.m, ms, p, 0, into::sum);
       base::template strip<t>(w, k.panel(p), us, k.u, us, k.at(p, 0), ms, right, last, into::difference);
     });
-    base::groups(first, next, [&](index p, auto t) {  // W^T is triangular: its panel p begins at its column p
+    auto const inside = [&](index p, auto t) {  // W^T is triangular: its panel p begins at its column p
       index const skip = (p - first) * square, d = w - (p - first) * rows;
       base::template trapezoid<t>(d, k.u + skip, k.u + skip, us, k.m, ms, p, 0, into::set);
       base::template strip<t>(d, k.panel(p) + skip, us, k.u + skip, us, k.at(p, 0), ms, right, last, into::negated);
-    });
+    };
+    constexpr int pair = std::min(2, tall);  // three would share the longest of three sums
+    for (index p = first; p < next; p += pair)
+      p + pair <= next ? inside(p, std::integral_constant<int, pair>()) : inside(p, std::integral_constant<int, 1>());
     base::groups(next, end, [&](index p, auto t) {
       base::template trapezoid<t>(w, k.u, k.u, us, k.m, ms, p, right, into::difference);
     });
