@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // No tensor library: latents and weights are std::vector<float>, and shaped(...) says what their rows and columns are.
-#include <selfpred/host/engine.hpp>
+#include <selfpred/host/solve.hpp>
 #include <selfpred/selfpred.hpp>
 
 #include "support/expect.hpp"

@@ -3,7 +3,7 @@
 // host memory stand in for kernels.
 #pragma once
 
-#include <selfpred/host/engine.hpp>
+#include <selfpred/host/solve.hpp>
 
 #include "../support/device_memory.hpp"
 

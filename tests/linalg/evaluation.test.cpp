@@ -167,6 +167,8 @@ TEST_CASE("What is not semidefinite, zero, or not finite", "[evaluation]") {
   CHECK(same_bits(fallen_back, selfpred::linalg::apply(f, {}, negative, other).value));
   CHECK(fallen_back.allFinite());
   CHECK(predict(newton_schulz{.evaluate = evaluation::rational()}, M(M::Zero(4, 4))) == M::Zero(4, 4));
+  for (int const stages : {1, 2, 3})  // r(0) is not 0, and may be below it
+    CHECK(predict(newton_schulz{7, stages, evaluation::automatic(1e-2)}, M(M::Zero(4, 4))) == M::Zero(4, 4));
   M const nan = M::Constant(3, 3, std::numeric_limits<float>::quiet_NaN());
   CHECK(selfpred::linalg::apply(f, {design}, nan, work).value.hasNaN());  // the pipeline refuses it
 }

@@ -11,6 +11,7 @@ using Catch::Matchers::WithinAbs;
 using Catch::Matchers::WithinRel;
 using Eigen::Index;
 using selfpred::covariances;
+using selfpred::evaluation;
 using selfpred::newton_schulz;
 using selfpred::owner_t;
 using selfpred::statistics;
@@ -51,7 +52,7 @@ TEMPLATE_TEST_CASE("Golden P of Newton-Schulz, for every form", "[newton_schulz]
     for (Index k = 0; k < n.size(); ++k) {
       int const steps = static_cast<int>(n(k));
       INFO("n = " << steps);
-      newton_schulz const rule{steps};
+      newton_schulz const rule{.iterations = steps, .evaluate = evaluation::iteration()};
       rule(moments, work, p);
       CHECK(distance(p, dense(c.at("P_" + std::to_string(steps)))) < rounding<S>(steps));
       // The residual moves by twice the error of P, and cannot be told from 0 below it.
@@ -158,7 +159,7 @@ TEMPLATE_TEST_CASE("Golden P of two stages of Newton-Schulz, for every form", "[
       for (Index k = 0; k < n.size(); ++k) {
         int const steps = static_cast<int>(n(k)), runs = static_cast<int>(stages(k));
         INFO("n = " << steps << ", stages = " << runs);
-        newton_schulz const rule{steps, runs};
+        newton_schulz const rule{steps, runs, evaluation::iteration()};
         rule(moments, work, p);
         // Each stage magnifies the errors of the one before by its slope.
         double const tolerance = rounding<S>(steps * runs);

@@ -7,7 +7,7 @@
 //
 // A layout without strides and an accessor that computes (a scaled or conjugated one) are refused. An mdspan owns nothing
 // and is shallowly const: copies are handles, and results are host_array. Needs only the standard library; products need
-// <selfpred/host/engine.hpp> as well.
+// <selfpred/host/solve.hpp> as well.
 #pragma once
 #include <selfpred/host/operations.hpp>
 

@@ -5,7 +5,7 @@
 //   auto const z = selfpred::shaped(values, 32, 8);                                     // row by row
 //   auto const z = selfpred::shaped<selfpred::memory_order::column_major>(values, 32, 8);
 //
-// Needs only the standard library; products need <selfpred/host/engine.hpp> as well. Results are host_array, whose
+// Needs only the standard library; predictors need <selfpred/host/solve.hpp> as well. Results are host_array, whose
 // `values` is a std::vector, row-major.
 #pragma once
 #include <array>

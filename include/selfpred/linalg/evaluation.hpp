@@ -99,18 +99,19 @@ std::optional<filtered<M>> sum_of_inverses(rational_design const& r, M const& s,
   shape const ff = shape_of(s);
   M &sum = work.get(0, s, ff), &shifted = work.get(1, s, ff), &inverse = work.get(2, s, ff);
   scalar_t<M> const norm = linalg::frobenius_norm(s), unit = reciprocal(norm);
-  auto const invert = [&](M& x, M& y) {  // x is destroyed
+  scalar_t<M> const present = norm * unit;  // 1, and 0 of s = 0, of which r(0), +- the error, must not become a P
+  auto const invert = [&](M& x, M& y) {     // x is destroyed
     scalar_t<M> const pivot = spd_inverse(x, y);
     if constexpr (selfpred::detail::reads_scalars_freely<M>) return pivot > 0;
     return true;
   };
   axpby(unit * scalar_t<M>(r.slope), s, 0.0, sum);
-  add_diagonal(r.constant, sum);
+  add_diagonal(present * scalar_t<M>(r.constant), sum);
   for (real_pole const& pole : r.real) {
     axpby(unit, s, 0.0, shifted);
     add_diagonal(pole.shift, shifted);
     if (!invert(shifted, inverse)) return std::nullopt;
-    axpby(pole.coefficient, inverse, 1.0, sum);
+    axpby(present * scalar_t<M>(pole.coefficient), inverse, 1.0, sum);
   }
   for (complex_pole const& pole : r.pairs) {  // with A = X + u: Re (A + i v)^-1 = (A + v^2 A^-1)^-1 = R, Im = -v A^-1 R
     M& real_part = work.get(3, s, ff);
@@ -121,8 +122,10 @@ std::optional<filtered<M>> sum_of_inverses(rational_design const& r, M const& s,
     add_diagonal(pole.shift, shifted);
     axpby(pole.imaginary * pole.imaginary, inverse, 1.0, shifted);
     if (!invert(shifted, real_part)) return std::nullopt;
-    axpby(2 * pole.p, real_part, 1.0, sum);
-    if (pole.q != 0) gemm_symmetric(2 * pole.q * pole.imaginary, inverse, op::none, real_part, op::none, 1.0, sum);
+    axpby(present * scalar_t<M>(2 * pole.p), real_part, 1.0, sum);
+    if (pole.q != 0)
+      gemm_symmetric(present * scalar_t<M>(2 * pole.q * pole.imaginary), inverse, op::none, real_part, op::none, 1.0,
+                     sum);
   }
   return filtered<M>{sum, norm};
 }
