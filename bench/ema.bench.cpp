@@ -8,6 +8,7 @@
 #endif
 #ifdef SELFPRED_BENCH_TORCH
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #endif
 
 #include "data.hpp"

@@ -34,7 +34,7 @@ struct problem {
   double root_units() const {
     return std::sqrt(static_cast<double>(s.rows()) * static_cast<double>(s.norm() / s.trace()));
   }
-  selfpred::covariances<bench::matrix<S>> covariances() const { return {s, x, 1, 1, 4 * s.rows()}; }
+  selfpred::covariances<bench::matrix<S>> covariances() const { return {s, x, 1, 1, 4 * s.rows(), 4 * s.rows()}; }
 };
 
 template <class S, class Rule>
