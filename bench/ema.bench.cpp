@@ -145,7 +145,7 @@ bench::comparison tensors(Index total, Index count, int threads = 1) {
                             result});
 #endif
   } else {
-    c.variants.push_back({"naive loop, a parallel region each", each([=](flat& t, flat const& w) {
+    c.variants.push_back({"naive loop in parallel regions", each([=](flat& t, flat const& w) {
 #ifdef _OPENMP
 #pragma omp parallel for num_threads(threads)
 #endif
@@ -259,10 +259,10 @@ int main(int argc, char** argv) {
   suite.add("bfloat16 into float 1e6", [] { return from_bfloat16(1'000'000); });
   suite.add("bfloat16 into float 25e6", [] { return from_bfloat16(25'000'000); });
 #ifdef _OPENMP
-  suite.add("flat 1e6, 2 threads", [] { return tensors<true>(1'000'000, 1, 2); });
-  suite.add("flat 25e6, 2 threads", [] { return tensors<true>(25'000'000, 1, 2); });
-  suite.add("flat 1e8, 2 threads", [] { return tensors<true>(100'000'000, 1, 2); });
-  suite.add("2000 tensors 25e6, 2 threads", [] { return tensors<false>(25'000'000, 2000, 2); });
+  suite.add("flat 1e6 with 2 threads", [] { return tensors<true>(1'000'000, 1, 2); });
+  suite.add("flat 25e6 with 2 threads", [] { return tensors<true>(25'000'000, 1, 2); });
+  suite.add("flat 1e8 with 2 threads", [] { return tensors<true>(100'000'000, 1, 2); });
+  suite.add("2000 tensors 25e6 with 2 threads", [] { return tensors<false>(25'000'000, 2000, 2); });
 #endif
   suite.add("row-major into column-major 1000x1000", [] { return mixed_orders(1000); });
   return suite.finish();
