@@ -16,7 +16,7 @@ set xtics (64, 256, 512, 2048)
 set xlabel "f"
 set ylabel "ms, one thread"
 set grid
-set key left top
+set key right bottom
 plot peer("newton_schulz 9 f=[0-9]+ to 1e-5") using 1:5 with linespoints linecolor rgb "#555555" pointtype 7 title "the literal recursion, best product", \
   ours("newton_schulz 9 f=[0-9]+ recursion") using 1:3 with linespoints linecolor rgb "#ccbb44" pointtype 7 title "recursion, one triangle", \
   ours("newton_schulz 9 f=[0-9]+ to 1e-5") using 1:3 with linespoints linecolor rgb "#4477aa" pointtype 7 title "six inverses, 1e-5", \
@@ -31,7 +31,7 @@ set logscale x
 set xtics auto
 set format x "1e%T"
 set xrange [3e-6:1e-3]
-set yrange [1:40]
+set yrange [1:100]
 set key right top
 at(name) = sprintf("< grep -E '^predictor/%s,' %s | sed -E 's/.* to ([0-9e.-]+),/\\1,/' | sort -t, -k1g -k5g | sort -t, -k1g -u -s", name, file)
 plot at("newton_schulz 9 f=512 to [^,]*") using 1:6 with linespoints pointtype 7 linecolor rgb "#4477aa" title "Newton-Schulz, 9", \

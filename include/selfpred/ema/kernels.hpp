@@ -75,6 +75,7 @@ void average_run(segment const& s, pass const& p, index first, index last, tally
     if (p.weight == 1)
       std::copy(x + begin, x + end, y + begin);
     else
+#pragma GCC unroll 4  // 0.95 of the speed of reading both streams at 25e6 floats, a plain loop 0.92
       for (index i = begin; i < end; ++i) y[i] = detail::ema_step<S>(w, x[i], y[i]);
   };
   if (!p.count_non_finite) return average(first, last);

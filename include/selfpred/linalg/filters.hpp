@@ -7,24 +7,17 @@
 
 namespace selfpred::linalg {
 
-/// A_n(x): A_0 = x, B_0 = 1, T = (3 - B A) / 2, A <- A T, B <- T B (Richemond et al. 2023, Proposition 6).
-constexpr double newton_schulz_filter(double x, int n) {
-  double a = x, b = 1;
-  for (int k = 0; k < n; ++k) {
-    double const t = (3 - b * a) / 2;
-    a *= t, b *= t;
+/// A_n(x) and B_n(x), which is 1.5^n at 0: A_0 = x, B_0 = 1, T = (3 - B A) / 2, A <- A T, B <- T B (Richemond et al. 2023,
+/// Proposition 6).
+struct newton_schulz_numbers {
+  double a, b = 1;
+  constexpr newton_schulz_numbers(double x, int n) : a(x) {
+    for (int k = 0; k < n; ++k) {
+      double const t = (3 - b * a) / 2;
+      a *= t, b *= t;
+    }
   }
-  return a;
-}
-/// B_n(x), 1.5^n at 0.
-constexpr double newton_schulz_inverse_filter(double x, int n) {
-  double a = x, b = 1;
-  for (int k = 0; k < n; ++k) {
-    double const t = (3 - b * a) / 2;
-    a *= t, b *= t;
-  }
-  return b;
-}
+};
 /// P_0 = 1 / (2 c), P <- P + c (x - P^2) (Proposition 5), c = eta sqrt(||S||_F).
 constexpr double visser_filter(double x, int n, double c) {
   double p = 1 / (2 * c);
@@ -55,9 +48,9 @@ struct spectral_filter {
   double operator()(double x) const {
     switch (kind) {
       case filter::newton_schulz:
-        return newton_schulz_filter(x, iterations);
+        return newton_schulz_numbers(x, iterations).a;
       case filter::newton_schulz_inverse:
-        return newton_schulz_inverse_filter(x, iterations);
+        return newton_schulz_numbers(x, iterations).b;
       case filter::visser:
         return visser_filter(x, iterations, c);
       case filter::square_root:
