@@ -48,6 +48,7 @@ class objective {
   void refresh(statistics<M, W>& sums)
     requires(!trainable)
   {
+    host_threads const threads(options_.threads);
     pipelines_.refresh(sums);
   }
   /// How statistics for refresh() are to be taken: statistics<M> sums{objective.moments()}.
@@ -145,6 +146,7 @@ class objective {
 
   template <class Z, class T>
   scalar_t<M> advance(Z const& z, T const& t) {
+    host_threads const threads(options_.threads);
     detail::check_views("objective.step", z, t);
     pipelines_.stage(z, t);
     auto const loss = losses(
@@ -154,6 +156,7 @@ class objective {
   }
   template <class Z, class T>
   scalar_t<M> look(Z const& z, T const& t) {
+    host_threads const threads(options_.threads);
     detail::check_views("objective.evaluate", z, t);
     return losses(
         "objective.evaluate", z, t, [&](std::size_t i) -> M const& { return pipelines_.at(i).applied(); },
@@ -161,6 +164,7 @@ class objective {
   }
   template <class Z, class T, class P>
   scalar_t<M> with_users_p(char const* where, Z const& z, T const& t, P const& p, scratch& w) {
+    host_threads const threads(options_.threads);
     detail::check_views(where, z, t);
     auto const constant = stop_gradient(p);
     M& applied = w.tensors.get(with_alpha, p, shape_of(p));

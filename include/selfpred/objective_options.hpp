@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What an objective is told, and what it gives back.
 #pragma once
+#include <selfpred/host/threads.hpp>
 #include <selfpred/loss.hpp>
 #include <selfpred/predictor/pipeline.hpp>
 #include <selfpred/predictor/trainable_linear.hpp>
@@ -22,6 +23,7 @@ struct objective_options {
   bool centred = false;                            ///< S and X about the mean of the batch; the paper's are not
   std::optional<double> statistics_momentum = {};  ///< of an EMA of S and X, the weight of the old; else the rule's
   bool per_direction = false;                      ///< each online view has its own S, X, P and averages
+  executor threads = {};                           ///< who runs the work of a step on host memory: see host_threads
 };
 
 /// What a step gives. The gradients live in the objective until its next step (evaluate: until its next evaluate).

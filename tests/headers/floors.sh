@@ -12,11 +12,11 @@ function floor_of(header) {
   if (header ~ "^(version|config|error)\\.hpp$") return 0
   if (header ~ "^(executor|view|concepts|scalars|ops)\\.hpp$") return 1
   if (header ~ "^checkpoint/") return 7
-  if (header ~ "^(host|adapters)/") return header ~ "^host/(array|element|loss_rows|operations|rows|shaped|walk)\\.hpp$" ? 1 : 7
+  if (header ~ "^(host|adapters)/") return header ~ "^host/(array|element|loss_rows|operations|rows|shaped|threads|walk)\\.hpp$" ? 1 : 7
   if (header ~ "^((model|members|stop_gradient|workspace)|schedule/[^/]+)\\.hpp$") return 2
   if (header ~ "^optimizer/[^/]+\\.hpp$") return 2
   if (header ~ "^linalg/(pole_tables|filters)\\.hpp$") return header ~ "filters" ? 2.2 : 2.1  # numbers alone
-  if (header ~ "^linalg/(evaluation|sample_side|square_root)\\.hpp$") return header ~ "evaluation" ? 3.5 : 3.6
+  if (header ~ "^linalg/(sum_of_inverses|evaluation|sample_side|square_root)\\.hpp$") return header ~ "sum_of" ? 3.4 : header ~ "evaluation" ? 3.5 : 3.6
   if (header == "covariances.hpp") return 2.6
   if (header == "moment_block.hpp") return 2.8
   if (header ~ "^testing/[^/]+\\.hpp$") return 2.5  # for the tests of users: may use floor 2, nobody stands on it

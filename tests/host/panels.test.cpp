@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Panels by themselves: squares in and out of every kind of view, and products that must be exact.
-#include <selfpred/host/panels.hpp>
+#include <selfpred/host/engine.hpp>
 
 #include "support/dense.hpp"
 
@@ -130,12 +130,16 @@ TEMPLATE_TEST_CASE("panels: one triangle gives the whole product, in every view 
         sp::copy_in(x.v, v);
         dense const c = eighths(n, n, 5), both = combination(0.5, c, 0.5, c.transposed());
         dense const expected = product(1, x, sp::op::transpose, x, sp::op::none);
+        std::vector<TestType> memory_of_copy;
+        auto w = k == 0 ? v : views(memory_of_copy, k, n)[how];
+        sp::copy_in(x.v, w);
         for (bool gram : {true, false}) {
+          using products = sp::detail::panel_products<TestType>;
           sp::copy_in(dense(n, n, NAN).v, z);
-          panels<TestType>::symmetric_product(1, v.transposed(), v, gram, 0, z);
+          products::gemm_symmetric(1, v.transposed(), gram ? v : w, 0, z);
           dense const got = read(z);
           sp::copy_in(both.v, z);
-          panels<TestType>::symmetric_product(-0.5, v.transposed(), v, gram, 2, z);
+          products::gemm_symmetric(-0.5, v.transposed(), gram ? v : w, 2, z);
           dense const more = read(z);
           CAPTURE(n, k, how, gram);
           if (got != expected) expect_equal("x^T x", got, expected);

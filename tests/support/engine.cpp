@@ -5,8 +5,8 @@ namespace selfpred::detail {
 
 template struct panels<float>;
 template struct panels<double>;
-template struct eigen_products<float>;
-template struct eigen_products<double>;
+template struct panel_products<float>;
+template struct panel_products<double>;
 template struct blocked_cholesky<float>;
 template struct blocked_cholesky<double>;
 template struct eigen_eigensolver<float>;

@@ -9,8 +9,8 @@ namespace selfpred::detail {
 
 extern template struct panels<float>;
 extern template struct panels<double>;
-extern template struct eigen_products<float>;
-extern template struct eigen_products<double>;
+extern template struct panel_products<float>;
+extern template struct panel_products<double>;
 extern template struct blocked_cholesky<float>;
 extern template struct blocked_cholesky<double>;
 extern template struct eigen_eigensolver<float>;

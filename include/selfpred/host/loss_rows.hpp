@@ -2,6 +2,7 @@
 // The normalised loss and its gradient over host rows in two passes: three sums a row, then the gradient.
 #pragma once
 #include <selfpred/host/rows.hpp>
+#include <selfpred/host/threads.hpp>
 
 namespace selfpred::detail {
 
@@ -34,41 +35,57 @@ void add_columns(matrix_view<S const> q, matrix_view<S const> t, index i, index 
     }
 }
 
+/// The loss of the rows [first, first + rows) over weight, and their gradients: see below. At most row_block rows.
+template <class S>
+double normalized_loss(double epsilon, double weight, matrix_view<S const> q, matrix_view<S const> t, matrix_view<S> g,
+                       index first, index rows) {
+  // Sums in double give 2 - 2 cos of float rows to a rounding of double. Of double rows near their targets that is all
+  // cancellation, and the loss is summed from differences, in order.
+  constexpr bool as_differences = sizeof(S) >= sizeof(double);
+  double loss = 0;
+  loss_sums sums;
+  S unit_q[row_block], unit_t[row_block], along[row_block], factor[row_block];  // rounded once a row
+  if (q.stride[0] == 1 && t.stride[0] == 1)
+    detail::add_columns(q, t, first, rows, sums);
+  else {
+    detail::row_dots(q, q, first, rows, sums.qq);
+    detail::row_dots(t, t, first, rows, sums.tt);
+    detail::row_dots(q, t, first, rows, sums.qt);
+  }
+  for (index r = 0; r < rows; ++r) {
+    double const iq = inverse_norm(sums.qq[r], epsilon), it = inverse_norm(sums.tt[r], epsilon);
+    double const cosine = sums.qt[r] * iq * it;
+    unit_q[r] = static_cast<S>(iq), unit_t[r] = static_cast<S>(it), factor[r] = static_cast<S>(2 * weight * iq);
+    along[r] = static_cast<S>(sums.qq[r] < epsilon ? 1 : cosine);
+    double const row = sums.qq[r] * iq * iq + sums.tt[r] * it * it - 2 * cosine;
+    if constexpr (!as_differences) loss += row < 0 ? 0 : row;  // rounding; a NaN stays
+  }
+  detail::for_each_in_block(g, first, rows, [&](index k, index j, index r) {
+    S const u = q(k, j) * unit_q[r], v = t(k, j) * unit_t[r];
+    if constexpr (as_differences) loss += static_cast<double>((u - v) * (u - v));
+    g(k, j) = factor[r] * (along[r] * u - v);
+  });
+  return loss;
+}
+
 /// weight sum_i |u_i - v_i|^2, u = q / max(|q|, sqrt(epsilon)), v alike, and g <- its gradient in q: with u.v = c,
 /// 2 weight (c u - v) / |q|, or 2 weight (u - v) / sqrt(epsilon) below the floor.
 template <class S>
 double normalized_loss(double epsilon, double weight, matrix_view<S const> q, matrix_view<S const> t,
                        matrix_view<S> g) {
-  // Sums in double give 2 - 2 cos of float rows to a rounding of double. Of double rows near their targets that is all
-  // cancellation, and the loss is summed from differences, in order.
-  constexpr bool as_differences = sizeof(S) >= sizeof(double);
-  double loss = 0;
-  if (q.cols() == 0) return loss;
-  bool const by_columns = q.stride[0] == 1 && t.stride[0] == 1;
-  detail::for_each_row_block(q, [&](index i, index rows) {
-    loss_sums sums;
-    S unit_q[row_block], unit_t[row_block], along[row_block], factor[row_block];  // rounded once a row
-    if (by_columns)
-      detail::add_columns(q, t, i, rows, sums);
-    else {
-      detail::row_dots(q, q, i, rows, sums.qq);
-      detail::row_dots(t, t, i, rows, sums.tt);
-      detail::row_dots(q, t, i, rows, sums.qt);
-    }
-    for (index r = 0; r < rows; ++r) {
-      double const iq = inverse_norm(sums.qq[r], epsilon), it = inverse_norm(sums.tt[r], epsilon);
-      double const cosine = sums.qt[r] * iq * it;
-      unit_q[r] = static_cast<S>(iq), unit_t[r] = static_cast<S>(it), factor[r] = static_cast<S>(2 * weight * iq);
-      along[r] = static_cast<S>(sums.qq[r] < epsilon ? 1 : cosine);
-      double const row = sums.qq[r] * iq * iq + sums.tt[r] * it * it - 2 * cosine;
-      if constexpr (!as_differences) loss += row < 0 ? 0 : row;  // rounding; a NaN stays
-    }
-    detail::for_each_in_block(g, i, rows, [&](index k, index j, index r) {
-      S const u = q(k, j) * unit_q[r], v = t(k, j) * unit_t[r];
-      if constexpr (as_differences) loss += static_cast<double>((u - v) * (u - v));
-      g(k, j) = factor[r] * (along[r] * u - v);
-    });
+  if (q.cols() == 0) return 0;
+  constexpr index most = 64;  // sums that parts leave, added in order whoever made them
+  index const block = block_of(q), blocks = (q.rows() + block - 1) / block, each = (blocks + most - 1) / most;
+  double sums[most] = {};
+  index const count = each == 0 ? 0 : (blocks + each - 1) / each;
+  double const work = 32 * static_cast<double>(q.rows()) * static_cast<double>(q.cols());  // in time of multiply-adds
+  detail::split(count, work, [&](index from, index to) {
+    for (index s = from; s < to; ++s)
+      for (index i = s * each * block; i < std::min((s + 1) * each * block, q.rows()); i += block)
+        sums[s] += detail::normalized_loss(epsilon, weight, q, t, g, i, std::min(block, q.rows() - i));
   });
+  double loss = 0;
+  for (double const sum : sums) loss += sum;
   return weight * loss;
 }
 

@@ -45,11 +45,10 @@ struct panels {
     return memory.data()->values;
   }
 
-  // c = sum_k a(:, k) b(k, :), or its negative, added or subtracted. T panels of a and c lie `as` and `cs` apart.
+  // s = sum_k a(:, k) b(k, :). T panels of a lie `as` apart.
   template <int T>
-  SELFPRED_INLINE void tile(index k, S const* a, index as, S const* b, S* c, index cs, into how) {
+  SELFPRED_INLINE void accumulate(index k, S const* a, index as, S const* b, vec (&s)[T * parts][wide]) {
     constexpr int v = T * parts;
-    vec s[v][wide];
     for (int i = 0; i < v; ++i)
       for (int j = 0; j < wide; ++j) s[i][j] = vec{};
     S const* p[T];
@@ -68,8 +67,14 @@ struct panels {
       for (int t = 0; t < T; ++t) p[t] += rows;
       b += rows;
     }
+  }
+  // c = that sum, or its negative, added or subtracted. T panels of c lie `cs` apart.
+  template <int T>
+  SELFPRED_INLINE void tile(index k, S const* a, index as, S const* b, S* c, index cs, into how) {
+    vec s[T * parts][wide];
+    accumulate<T>(k, a, as, b, s);
 #pragma GCC unroll 16
-    for (int i = 0; i < v; ++i) {
+    for (int i = 0; i < T * parts; ++i) {
       vec* const o = reinterpret_cast<vec*>(c + i / parts * cs) + i % parts;
       if (how == into::set)
 #pragma GCC unroll 16
@@ -84,6 +89,29 @@ struct panels {
 #pragma GCC unroll 16
         for (int j = 0; j < wide; ++j) o[j * parts] = -s[i][j];
     }
+  }
+  // z = factor times that sum + keep z, of which z may have fewer rows and columns; with keep = 0, z is write-only.
+  template <int T>
+  SELFPRED_INLINE void tile(index k, S const* a, index as, S const* b, S factor, S keep, matrix_view<S> const& z) {
+    vec s[T * parts][wide];
+    accumulate<T>(k, a, as, b, s);
+    auto const put = [&](S* o, index ld) {
+#pragma GCC unroll 16
+      for (int j = 0; j < wide; ++j)
+#pragma GCC unroll 16
+        for (int i = 0; i < T * parts; ++i) {
+          loose& v = *reinterpret_cast<loose*>(o + j * ld + i * lanes);
+          v = keep == S(0) ? s[i][j] * factor : s[i][j] * factor + v * keep;
+        }
+    };
+    if (z.rows() == T * rows && z.cols() == wide && z.stride[0] == 1) return put(z.data, z.stride[1]);
+    S c[wide * T * rows];  // the same arithmetic at an edge: how z is cut must not change a bit
+    for (index j = 0; j < wide; ++j)
+      for (index i = 0; i < T * rows; ++i)
+        c[j * T * rows + i] = keep != S(0) && i < z.rows() && j < z.cols() ? z(i, j) : S(0);
+    put(c, T * rows);
+    for (index j = 0; j < z.cols(); ++j)
+      for (index i = 0; i < z.rows(); ++i) z(i, j) = c[j * T * rows + i];
   }
   // Of a sum's terms, what is packed or passed over at once: its operands stay in the level-1 cache. 96 to 384 differ by 3 %.
   static constexpr index chunk = 128;
@@ -181,12 +209,12 @@ struct panels {
         }
     }
   }
-  /// The same of the lower triangle of np panels, and of its mirror image.
-  static void unpack_symmetric(S* c, index np, S a, S b, matrix_view<S> const& z) {
+  /// The same of the panels [first, last) of a lower triangle, which lie `cs` apart, and of their mirror image.
+  static void unpack_symmetric(S* c, index cs, index first, index last, S a, S b, matrix_view<S> const& z) {
     alignas(64) S t[square];
-    for (index q = 0; q < np; ++q)
-      for (index p = q; p < np; ++p) {
-        S* const from = c + (p * np + q) * square;
+    for (index q = 0; q < last; ++q)
+      for (index p = std::max(first, q); p < last; ++p) {
+        S* const from = c + p * cs + q * square;
         if (p == q) {
           transpose(from, rows, t, rows);
           for (int j = 1; j < rows; ++j) std::copy_n(t + j * rows, j, from + j * rows);
@@ -194,24 +222,6 @@ struct panels {
         unpack(from, a, b, z, p, q);
         if (p > q) unpack(from, a, b, z.transposed(), p, q);
       }
-  }
-
-  /// z <- a x y + b z by one triangle, where x y is symmetric; `gram` says that y is x^T.
-  static void symmetric_product(S a, matrix_view<S const> const& x, matrix_view<S const> const& y, bool gram, S b,
-                                matrix_view<S> const& z) {
-    index const np = count(z.rows()), depth = std::min<index>(chunk, x.cols()), s = count(depth) * square;
-    S *const c = buffer<0>(np * np * square), *const u = buffer<1>(np * s), *const v = gram ? u : buffer<2>(np * s);
-    for (index k = 0; k == 0 || k < x.cols(); k += chunk) {
-      index const d = std::min(depth, x.cols() - k);
-      for (index q = 0; q < count(d); ++q)
-        for (index p = 0; p < np; ++p) {
-          pack(x, p, k / rows + q, u + p * s + q * square);
-          if (!gram) pack(y.transposed(), p, k / rows + q, v + p * s + q * square);
-        }
-      groups(0, np,
-             [&](index p, auto t) { trapezoid<t>(d, u, v, s, c, np * square, p, 0, k == 0 ? into::set : into::sum); });
-    }
-    unpack_symmetric(c, np, a, b, z);
   }
 };
 

@@ -25,10 +25,14 @@ double dot_run(index n, S const* x, index sx, S const* y, index sy) {
 // Along rows a short one is, for the block stays in cache between its two passes.
 inline constexpr index row_block = 1024;
 
+template <class S>
+index block_of(matrix_view<S> const& x) {
+  return x.stride[0] == 1 ? row_block : 32;
+}
 /// f(first_row, rows): the blocks of x.
 template <class S, class F>
 void for_each_row_block(matrix_view<S> const& x, F f) {
-  index const block = x.stride[0] == 1 ? row_block : 32;
+  index const block = detail::block_of(x);
   for (index i = 0; i < x.rows(); i += block) f(i, std::min(block, x.rows() - i));
 }
 

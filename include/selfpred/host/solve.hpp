@@ -176,7 +176,7 @@ double blocked_cholesky<S>::spd_inverse(out x, out y) {
   index const n = x.rows();
   work k = packed(x, n <= 128 ? std::max(1, 16 / rows) : n <= 1024 ? 64 / rows : max_block);
   if (!invert(k)) return 0;
-  base::unpack_symmetric(k.m, k.count, S(1), S(0), y);
+  base::unpack_symmetric(k.m, k.step, 0, k.count, S(1), S(0), y);
   return k.least;
 }
 
@@ -206,9 +206,9 @@ bool blocked_cholesky<S>::factorise(work& k) {
 template <class S>
 void blocked_cholesky<S>::substitute(work const& k, out y) {
   index const end = k.count, ms = k.step;
-  S* const z = base::template buffer<3>(tall * ms);
   out const right = y.transposed();
-  base::groups(0, base::count(right.rows()), [&](index g, auto t) {
+  auto const group = [&](index g, auto t) {
+    S* const z = base::template buffer<3>(tall * ms);
     for (index p = 0; p < t; ++p)
       for (index q = 0; q < end; ++q) base::pack(right, g + p, q, z + p * ms + q * square);
     for (index first = 0; first < end; first = k.next(first)) {
@@ -225,7 +225,10 @@ void blocked_cholesky<S>::substitute(work const& k, out y) {
     }
     for (index p = 0; p < t; ++p)
       for (index q = 0; q < end; ++q) base::unpack(z + p * ms + q * square, S(1), S(0), right, g + p, q);
-  });
+  };
+  double const n = static_cast<double>(k.size);
+  detail::split(base::count(right.rows()), n * n * static_cast<double>(right.rows()),
+                [&](index from, index to) { base::groups(from, to, group); });
 }
 
 template <class S>

@@ -2,10 +2,10 @@
 // One spectral filter, several exact evaluations: by the recursion that defines it, or as a sum of shifted inverses.
 #pragma once
 #include <cstdio>
-#include <optional>
 #include <selfpred/covariances.hpp>
 #include <selfpred/linalg/filters.hpp>
 #include <selfpred/linalg/newton_schulz.hpp>
+#include <selfpred/linalg/sum_of_inverses.hpp>
 #include <selfpred/linalg/visser.hpp>
 
 namespace selfpred {
@@ -61,16 +61,6 @@ struct evaluation_plan {
   double error_bound() const { return left_out + rounding; }
 };
 
-/// (f(s / ||s||_F), ||s||_F). The value is a tensor of the workspace.
-template <matrix M>
-struct filtered {
-  M const& value;
-  scalar_t<M> norm;
-};
-
-/// Of one inverse, in products f^3.
-inline constexpr double cost_of_inverse = 0.65;
-
 /// Chooses an evaluation of f for tensors like M. Throws domain_error where `how` asks for what there is not; `where`
 /// names the rule. Without counts_rounding the tolerance is of what is left out alone.
 template <matrix M>
@@ -90,44 +80,6 @@ evaluation_plan plan_evaluation(char const* where, spectral_filter const& f, eva
   if (!design || (!asked && (known == 0 || known < 0x1p-25 || cost_of_inverse * design->cost() > f.products() / 2)))
     return {};
   return {design, design->error, round_off_factor * rounding * design->round_off};
-}
-
-/// r(s / ||s||_F) of a design, in slots 0 to 3, or nothing where a pivot was not positive (hosts, which may look).
-/// Cost: an inverse a real pole; two a pair, and where q is not 0 a symmetric product; no allocation after the first call.
-template <matrix_with_solve M>
-std::optional<filtered<M>> sum_of_inverses(rational_design const& r, M const& s, workspace<M>& work) {
-  shape const ff = shape_of(s);
-  M &sum = work.get(0, s, ff), &shifted = work.get(1, s, ff), &inverse = work.get(2, s, ff);
-  scalar_t<M> const norm = linalg::frobenius_norm(s), unit = reciprocal(norm);
-  scalar_t<M> const present = norm * unit;  // 1, and 0 of s = 0, of which r(0), +- the error, must not become a P
-  auto const invert = [&](M& x, M& y) {     // x is destroyed
-    scalar_t<M> const pivot = spd_inverse(x, y);
-    if constexpr (selfpred::detail::reads_scalars_freely<M>) return pivot > 0;
-    return true;
-  };
-  axpby(unit * scalar_t<M>(r.slope), s, 0.0, sum);
-  add_diagonal(present * scalar_t<M>(r.constant), sum);
-  for (real_pole const& pole : r.real) {
-    axpby(unit, s, 0.0, shifted);
-    add_diagonal(pole.shift, shifted);
-    if (!invert(shifted, inverse)) return std::nullopt;
-    axpby(present * scalar_t<M>(pole.coefficient), inverse, 1.0, sum);
-  }
-  for (complex_pole const& pole : r.pairs) {  // with A = X + u: Re (A + i v)^-1 = (A + v^2 A^-1)^-1 = R, Im = -v A^-1 R
-    M& real_part = work.get(3, s, ff);
-    axpby(unit, s, 0.0, shifted);
-    add_diagonal(pole.shift, shifted);
-    if (!invert(shifted, inverse)) return std::nullopt;
-    axpby(unit, s, 0.0, shifted);
-    add_diagonal(pole.shift, shifted);
-    axpby(pole.imaginary * pole.imaginary, inverse, 1.0, shifted);
-    if (!invert(shifted, real_part)) return std::nullopt;
-    axpby(present * scalar_t<M>(2 * pole.p), real_part, 1.0, sum);
-    if (pole.q != 0)
-      gemm_symmetric(present * scalar_t<M>(2 * pole.q * pole.imaginary), inverse, op::none, real_part, op::none, 1.0,
-                     sum);
-  }
-  return filtered<M>{sum, norm};
 }
 
 /// sum_of_inverses where the tensor has a solve.

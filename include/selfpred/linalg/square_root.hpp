@@ -14,33 +14,30 @@ namespace selfpred::linalg {
 template <matrix_with_solve M>
 std::optional<filtered<M>> square_root_in_two_stages(M const& s, workspace<M>& work) {
   shape const ff = shape_of(s);
-  M &a = work.get(0, s, ff), &shifted = work.get(1, s, ff), &inverse = work.get(2, s, ff), &b = work.get(3, s, ff),
-    &w = work.get(4, s, ff);
-  auto const inverted = [&](scalar_t<M> const& unit, M const& x, double shift) {
-    axpby(unit, x, 0.0, shifted);
-    add_diagonal(shift, shifted);
-    scalar_t<M> const pivot = spd_inverse(shifted, inverse);
-    if constexpr (selfpred::detail::reads_scalars_freely<M>) return pivot > 0;
-    return true;
-  };
+  M &a = work.get(0, s, ff), &b = work.get(1, s, ff), &w = work.get(2, s, ff);
   scalar_t<M> const norm = linalg::frobenius_norm(s), unit = reciprocal(norm);
   rational_design const &first = root_stages[0], &second = root_stages[1];
   axpby(unit * scalar_t<M>(first.constant), s, 0.0, a);
   axpby(0.0, s, 0.0, b);
   add_diagonal(first.constant, b);
-  for (real_pole const& pole : first.real) {
-    if (!inverted(unit, s, pole.shift)) return std::nullopt;
-    axpby(pole.coefficient, inverse, 1.0, b);
-    axpby(-pole.coefficient * pole.shift, inverse, 1.0, a);  // x / (x + s) = 1 - s / (x + s)
-    add_diagonal(pole.coefficient, a);
-  }
+  bool const done = linalg::for_each_pole(
+      first.real.size(), false, s, work, 3,
+      [&](std::size_t i, pole_work<M>& at) { at.invert(unit, s, first.real[i].shift, *at.inverse); },
+      [&](std::size_t i, pole_work<M>& at) {
+        real_pole const& pole = first.real[i];
+        axpby(pole.coefficient, *at.inverse, 1.0, b);
+        axpby(-pole.coefficient * pole.shift, *at.inverse, 1.0, a);  // x / (x + s) = 1 - s / (x + s)
+        add_diagonal(pole.coefficient, a);
+      });
+  if (!done) return std::nullopt;
   gemm_symmetric(1.0, a, op::none, b, op::none, 0.0, w);
   axpby(0.0, s, 0.0, b);
   add_diagonal(second.constant, b);
-  for (real_pole const& pole : second.real) {
-    if (!inverted(1.0, w, pole.shift)) return std::nullopt;
-    axpby(pole.coefficient, inverse, 1.0, b);
-  }
+  bool const again = linalg::for_each_pole(
+      second.real.size(), false, s, work, 3,
+      [&](std::size_t i, pole_work<M>& at) { at.invert(1.0, w, second.real[i].shift, *at.inverse); },
+      [&](std::size_t i, pole_work<M>& at) { axpby(second.real[i].coefficient, *at.inverse, 1.0, b); });
+  if (!again) return std::nullopt;
   gemm_symmetric(1.0, a, op::none, b, op::none, 0.0, w);
   return filtered<M>{w, norm};
 }
