@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 #include <selfpred/ema/policy.hpp>
+#include <selfpred/executor.hpp>
 
 namespace selfpred {
 
@@ -18,26 +19,6 @@ enum class cast_back {
   nearest,     ///< at every update, rounded to nearest
   stochastic,  ///< at every update, rounded up or down so that the mean is right; the same for any number of threads
   on_request,  ///< by ema_target::refresh() alone, before model() is used: the update writes half as much
-};
-
-/// A part of a pass: task(i) for i = 0 .. parts - 1, in any order and on any threads.
-class part_task {
- public:
-  template <class F>
-  explicit part_task(F& f) : data_(&f), call_([](void* p, int i) { (*static_cast<F*>(p))(i); }) {}
-  void operator()(int part) const { call_(data_, part); }
-
- private:
-  void* data_;
-  void (*call_)(void*, int);
-};
-
-/// Who runs the parts of a pass: run(parts, task) calls task(0) .. task(parts - 1) and returns when all have returned.
-/// Serial by default; openmp(n) is in <selfpred/host/openmp.hpp>; a pool of your own fits into `run`. Results do not
-/// depend on it, to the bit.
-struct executor {
-  int parts = 1;
-  std::function<void(int, part_task)> run = {};
 };
 
 /// Options of an ema_target.

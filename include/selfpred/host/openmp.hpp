@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Passes on OpenMP's threads. For programs that are compiled with it: it is never asked for behind one's back.
 #pragma once
-#include <selfpred/ema/options.hpp>
+#include <selfpred/executor.hpp>
 
 #ifndef _OPENMP
 #error "selfpred: <selfpred/host/openmp.hpp> needs OpenMP: -fopenmp, or OpenMP::OpenMP_CXX in CMake"
