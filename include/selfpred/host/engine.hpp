@@ -3,6 +3,7 @@
 // Four kernels of Eigen a scalar, whatever the user's types are.
 #pragma once
 #include <Eigen/Core>
+#include <algorithm>
 #include <selfpred/host/operations.hpp>
 #include <selfpred/host/panels.hpp>
 #include <vector>
