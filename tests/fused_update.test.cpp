@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Compiled three times: as all tests are, and for this very machine with and without contraction of a * b + c.
-#include <functional>
 #include <map>
 #include <numeric>
 #include <selfpred/fused_update.hpp>
@@ -83,12 +82,6 @@ struct three {
   }
 };
 
-struct task {  // of an executor that runs parts
-  std::function<void(int)> call;
-  template <class F>
-  explicit task(F& f) : call(std::ref(f)) {}
-};
-
 // Chunks from the last to the first, on two threads.
 struct backwards {
   template <class F>
@@ -152,12 +145,9 @@ TEST_CASE("fused_update: the bits do not depend on threads or on the order of ch
   };
   check(sp::lars{}), check(sp::adamw{});
 
-  struct {
-    int parts = 3;
-    std::function<void(int, task)> run = [](int n, task t) {
-      while (n-- > 0) t.call(n);
-    };
-  } const parts;
+  sp::executor const parts{3, [](int n, sp::part_task task) {
+                             while (n-- > 0) task(n);
+                           }};
   model w1 = make(1), w2 = w1;
   sp::fused_update one{sp::lars{}, w1};
   sp::fused_update three{sp::lars{}, w2, parts};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Who runs the parts of a pass: threads are handed over by whoever has them.
 #pragma once
-#include <functional>
+#include <selfpred/callable.hpp>
 
 namespace selfpred {
 
@@ -22,7 +22,7 @@ class part_task {
 /// depend on it, to the bit.
 struct executor {
   int parts = 1;
-  std::function<void(int, part_task)> run = {};
+  callable<void(int, part_task)> run = {};
 };
 
 }  // namespace selfpred

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // One pass over a model's memory for the optimiser and the EMA target.
 #pragma once
-#include <functional>
 #include <selfpred/ema.hpp>
+#include <selfpred/executor.hpp>
 #include <selfpred/optimizer/plan.hpp>
 
 namespace selfpred {
@@ -18,22 +18,23 @@ struct serial_executor {
 
 namespace detail {
 
-// An executor that runs parts instead, as std::function<void(int, Task)> run: each part takes its share of the chunks.
-template <class Task, class F>
-void run_in_parts(int parts, std::function<void(int, Task)> const& run, std::size_t n, F const& f) {
-  if (!run || parts < 2) return serial_executor{}.for_each_chunk(n, f);
+// An executor that runs parts: each takes its share of the chunks.
+template <class E, class F>
+void run_in_parts(E const& executor, std::size_t n, F const& f) {
+  int const parts = executor.parts;
+  if (!executor.run || parts < 2) return serial_executor{}.for_each_chunk(n, f);
   auto const share = [=](int i) { return n * static_cast<std::size_t>(i) / static_cast<std::size_t>(parts); };
   auto part = [&](int i) {
     for (std::size_t k = share(i); k < share(i + 1); ++k) f(k);
   };
-  run(parts, Task(part));
+  executor.run(parts, part_task(part));
 }
 template <class E, class F>
 void for_each_chunk(E const& executor, std::size_t n, F const& f) {
   if constexpr (requires { executor.for_each_chunk(n, f); })
     executor.for_each_chunk(n, f);
   else
-    run_in_parts(executor.parts, executor.run, n, f);
+    detail::run_in_parts(executor, n, f);
 }
 
 }  // namespace detail

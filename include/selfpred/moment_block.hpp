@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // S and X of one micro-batch, in the element type of its latents: prepared as the options say, in range, looked at.
 #pragma once
+#include <selfpred/algorithm.hpp>
 #include <selfpred/covariances.hpp>
 
 namespace selfpred::detail {
@@ -136,7 +137,7 @@ class moment_block {
       auto const d = detached(x);
       squares += dot(d.get(), d.get()), n += shape_of(d.get()).size();
     });
-    return std::min(power_of_two_scale(squares, n), 0x1p120);  // a float; 2^149, which subnormals ask for, is not
+    return detail::min(power_of_two_scale(squares, n), 0x1p120);  // a float; 2^149, which subnormals ask for, is not
   }
   template <class L>
   void scale(L const& list, kind what, pointers& out, double a) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // One call a step: statistics -> rule -> EMA of P -> rescale -> + alpha I -> loss and gradients.
 #pragma once
+#include <selfpred/algorithm.hpp>
 #include <selfpred/objective_directions.hpp>
 
 namespace selfpred {
@@ -195,7 +196,7 @@ class objective {
       if constexpr (detail::reads_scalars_freely<M>)
         if (!std::isfinite(one) && options_.loss.kind == loss_kind::normalized) {
           // The loss does not see a scale of q; only z P does not fit. dq is then of the scaled q.
-          double const a = std::min(1.0, detail::power_of_two_scale(dot(x, x), s.size()));
+          double const a = detail::min(1.0, detail::power_of_two_scale(dot(x, x), s.size()));
           M& small = w.tensors.get(scaled, x, s);
           axpby(a, x, 0.0, small);
           if (a < 1) one = view(i, small, t, p, a, weight, w);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The state machines behind an objective, one for all directions or one for each; and what it refuses.
 #pragma once
+#include <selfpred/algorithm.hpp>
 #include <selfpred/objective_options.hpp>
 
 namespace selfpred::detail {
@@ -77,12 +78,12 @@ class rule_pipelines {
     objective_status s{step(), all_[0].pipeline.refreshes(), 0, options_.alpha, {}, {}, {}};
     if constexpr (requires { rule_.template error_bound<M>(); }) s.error_bound = rule_.template error_bound<M>();
     for (auto& one : all_) {
-      s.predictor_norm = std::max(s.predictor_norm, selfpred::value(one.pipeline.spectral_norm()));
+      s.predictor_norm = detail::max(s.predictor_norm, selfpred::value(one.pipeline.spectral_norm()));
       if (!measurable_) continue;
       if (one.rows)
         one.sums.clear(), one.sums.add_list(std::tie(*one.rows), std::tuple<>());  // S, which the step did without
       auto const c = one.sums.compute();
-      s.residual = std::max(s.residual.value_or(0), selfpred::value(one.pipeline.residual(c)));
+      s.residual = detail::max(s.residual.value_or(0), selfpred::value(one.pipeline.residual(c)));
       if (auto text = one.pipeline.caution(c); !text.empty()) s.cautions.push_back(std::move(text));
     }
     if (s.predictor_norm > 0 && s.predictor_norm < 0.1 * options_.alpha)

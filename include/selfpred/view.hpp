@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Shapes, and the strided view through which tensors in host memory show themselves.
 #pragma once
-#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <selfpred/algorithm.hpp>
 #include <selfpred/error.hpp>
 #include <string>
 #include <type_traits>
@@ -85,14 +85,14 @@ struct strided {
   strided(strided<U, Q> const& o) : data(o.data), rank(o.rank) {
     if (Rank >= 0 && o.rank != Rank)
       throw shape_error(detail::complaint("strided", "rank", std::to_string(o.rank), std::to_string(Rank)));
-    std::copy_n(o.extent.begin(), rank, extent.begin());
-    std::copy_n(o.stride.begin(), rank, stride.begin());
+    detail::copy_n(o.extent.data(), rank, extent.data());
+    detail::copy_n(o.stride.data(), rank, stride.data());
   }
 
   selfpred::shape shape() const {
     selfpred::shape s;
     s.rank = rank;
-    std::copy_n(extent.begin(), rank, s.extent.begin());
+    detail::copy_n(extent.data(), rank, s.extent.data());
     return s;
   }
   index rows() const { return extent[0]; }
@@ -133,8 +133,8 @@ strided<S, Rank> view_tensor(S* p, auto const& extents, auto const& strides) {
   strided<S, Rank> v;
   v.data = p;
   v.rank = e.rank;
-  std::copy_n(e.extent.begin(), e.rank, v.extent.begin());
-  std::copy_n(s.extent.begin(), e.rank, v.stride.begin());
+  detail::copy_n(e.extent.data(), e.rank, v.extent.data());
+  detail::copy_n(s.extent.data(), e.rank, v.stride.data());
   return v;
 }
 /// A contiguous row-major view of a given shape.

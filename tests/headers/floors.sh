@@ -9,7 +9,7 @@ cd "${1:-"$(dirname "$0")/../../include"}"
 find selfpred -name '*.hpp' | LC_ALL=C sort | xargs awk '
 function floor_of(header) {
   sub("^selfpred/", "", header)
-  if (header ~ "^(version|config|error)\\.hpp$") return 0
+  if (header ~ "^(algorithm|callable|version|config|error)\\.hpp$") return 0
   if (header ~ "^(executor|view|concepts|scalars|ops)\\.hpp$") return 1
   if (header ~ "^checkpoint/") return 7
   if (header ~ "^(host|adapters)/") return header ~ "^host/(array|element|loss_rows|operations|rows|shaped|threads|walk)\\.hpp$" ? 1 : 7

@@ -49,9 +49,9 @@ TEST_CASE("stream_loop: streams that lie alike are one run", "[optimizer]") {
 
 TEST_CASE("dense_strides: the order of the dimensions is kept, gaps are not", "[optimizer]") {
   sp::shape const s(std::array{3, 4, 5});
-  CHECK(sp::detail::dense_strides(s, {64, 8, 1}) == layout{20, 5, 1});
-  CHECK(sp::detail::dense_strides(s, {1, 3, 12}) == layout{1, 3, 12});
-  CHECK(sp::detail::dense_strides(s, {8, 1, 32}) == layout{4, 1, 12});
+  CHECK(sp::detail::dense_strides(s, layout{64, 8, 1}) == layout{20, 5, 1});
+  CHECK(sp::detail::dense_strides(s, layout{1, 3, 12}) == layout{1, 3, 12});
+  CHECK(sp::detail::dense_strides(s, layout{8, 1, 32}) == layout{4, 1, 12});
   CHECK(sp::detail::same_layout(sp::shape(1, 4), {9, 1}, {4, 1}));
   CHECK(!sp::detail::same_layout(sp::shape(2, 4), {9, 1}, {4, 1}));
 }

@@ -11,6 +11,7 @@
 // For tests and small models: products are plain loops, and forward mode costs a pass for every derivative. Scale of
 // latents is not adapted, and a NaN is not refused, as on a device. DirectPred needs <selfpred/host/eigh.hpp> as well.
 #pragma once
+#include <algorithm>
 #include <selfpred/adapters/eigen.hpp>
 #include <unsupported/Eigen/AutoDiff>
 
@@ -81,9 +82,7 @@ struct host_operations<Eigen::AutoDiffScalar<D>> : default_operations<host_opera
   static void const* storage(in const& x) { return x.data; }
   static host_array<S> filled(in const&, selfpred::shape const& s, double v) { return host_array<S>(s, constant(v)); }
   static bool overlaps(in const& x, in const& y) {
-    auto const a = detail::address_range(x), b = detail::address_range(y);
-    return a.first != a.second && b.first != b.second && std::less<>()(a.first, b.second) &&
-           std::less<>()(b.first, a.second);
+    return detail::meet(detail::address_range(x), detail::address_range(y));
   }
   static void drop_derivatives(in const& x, out const& y) {
     each(x, y, [](S const& u, S& v) { v = constant(u.value()); });

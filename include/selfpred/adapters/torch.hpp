@@ -10,6 +10,7 @@
 #include <ATen/ATen.h>
 #include <torch/nn/module.h>
 #include <torch/nn/pimpl.h>
+#include <functional>
 #include <selfpred/model.hpp>
 #include <unordered_set>
 #include <vector>

@@ -5,6 +5,7 @@
 // happens. Lazy expressions have no memory and are refused: write xt::eval(...).
 #pragma once
 #if __has_include(<xtensor/containers/xarray.hpp>)  // 0.26 moved them
+#include <algorithm>
 #include <xtensor/containers/xarray.hpp>
 #include <xtensor/containers/xtensor.hpp>
 #else

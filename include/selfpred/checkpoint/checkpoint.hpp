@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A training run in one safetensors file: save_checkpoint and load_checkpoint of the same named parts.
 #pragma once
+#include <algorithm>
 #include <selfpred/checkpoint/file.hpp>
 #include <selfpred/checkpoint/state.hpp>
 #include <selfpred/version.hpp>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Element types as files name them, and tensors in host memory as runs of bytes, row-major, bit for bit.
 #pragma once
+#include <algorithm>
 #include <bit>
 #include <complex>
 #include <cstdint>

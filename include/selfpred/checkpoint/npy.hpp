@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Single arrays in NumPy's npy format (numpy.lib.format): a magic number, a header that is a Python dict, the elements.
 #pragma once
+#include <algorithm>
 #include <charconv>
 #include <selfpred/checkpoint/elements.hpp>
 #include <selfpred/checkpoint/file.hpp>

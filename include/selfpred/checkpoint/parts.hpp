@@ -2,6 +2,7 @@
 // What a checkpoint is made of: the tensors and the notes of each part, once for saving and for loading.
 #pragma once
 #include <charconv>
+#include <functional>
 #include <memory>
 #include <selfpred/checkpoint/describe.hpp>
 #include <selfpred/checkpoint/leaf.hpp>

@@ -3,6 +3,7 @@
 // and the tensors, row-major and little-endian, one after the other without a hole. Any bytes at all may be read.
 #pragma once
 #include <algorithm>
+#include <functional>
 #include <selfpred/checkpoint/safetensors_header.hpp>
 
 namespace selfpred {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The JSON header of a safetensors file: its grammar, on the events of nlohmann's parser.
 #pragma once
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <selfpred/checkpoint/elements.hpp>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Spectra of tensors, read back to the host. Everything here synchronises.
 #pragma once
+#include <selfpred/algorithm.hpp>
 #include <selfpred/diagnostics/spectrum.hpp>
 #include <selfpred/statistics.hpp>
 #include <string>
@@ -50,7 +51,7 @@ std::vector<double> singular_values(M const& m) {
   auto const rows = static_cast<std::size_t>(s.rows()), cols = static_cast<std::size_t>(s.cols()), n = rows + cols;
   auto const v = detail::finite_values(m, "singular_values", "the matrix");
   double most = 0;
-  for (double const x : v) most = std::max(most, std::abs(x));
+  for (double const x : v) most = selfpred::detail::max(most, std::abs(x));
   std::vector<double> w(n, 0.0);
   if (most > 0) {
     std::vector<double> both(n * n, 0.0);
@@ -61,7 +62,8 @@ std::vector<double> singular_values(M const& m) {
     eigenvalues(symmetric, w);
   }
   std::vector<double> result;
-  for (std::size_t i = 0; i < std::min(rows, cols); ++i) result.push_back(std::max(w[n - 1 - i], 0.0) * most);
+  for (std::size_t i = 0; i < selfpred::detail::min(rows, cols); ++i)
+    result.push_back(selfpred::detail::max(w[n - 1 - i], 0.0) * most);
   return result;
 }
 

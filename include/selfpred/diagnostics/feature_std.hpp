@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
+#include <selfpred/algorithm.hpp>
 #include <selfpred/diagnostics/scatter.hpp>
 
 namespace selfpred::diagnostics {
@@ -35,7 +36,7 @@ class feature_std {
   double value() const {
     auto const s = sums_.compute();
     auto const f = static_cast<std::size_t>(sums_.features());
-    double const n = static_cast<double>(std::max<index>(rows() - 1, 1));
+    double const n = static_cast<double>(selfpred::detail::max<index>(rows() - 1, 1));
     double sum = 0;
     for (std::size_t j = 0; j < f; ++j) {
       double const variance = s[j * f + j] / n;

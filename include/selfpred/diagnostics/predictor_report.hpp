@@ -2,6 +2,7 @@
 // What a predictor has become: the measures of Richemond et al. 2023, section 5. They synchronise: ask every few hundred
 // steps.
 #pragma once
+#include <selfpred/algorithm.hpp>
 #include <selfpred/diagnostics/decompose.hpp>
 
 namespace selfpred::diagnostics {
@@ -33,7 +34,7 @@ double exact_spectral_norm(M const& m, M& scaled, M& gram) {
   gemm_symmetric(1.0, scaled, op::transpose, scaled, op::none, 0.0, gram);
   std::vector<double> l(static_cast<std::size_t>(shape_of(m).cols()));
   eigenvalues(gram, l);
-  return std::sqrt(std::max(l.back(), 0.0)) * norm;
+  return std::sqrt(selfpred::detail::max(l.back(), 0.0)) * norm;
 }
 
 }  // namespace detail
@@ -62,7 +63,7 @@ predictor_report report(P const& p) {
     r.stable_rank = rank / f;
     r.normalised_trace = r.trace / s.front() / f;
     r.polar_distance = std::sqrt(square / f);
-    r.scaled_polar_distance = std::sqrt(std::max(0.0, 1 - nuclear * nuclear / (f * rank)));
+    r.scaled_polar_distance = std::sqrt(selfpred::detail::max(0.0, 1 - nuclear * nuclear / (f * rank)));
   }
   auto a = filled(p, ff), b = filled(p, ff), c = filled(p, ff);
   copy(p, a);
@@ -109,7 +110,7 @@ double eigenspace_alignment(P const& p, S const& s, double least = 1e-6) {
     for (std::size_t j = 0; j < f; ++j)
       along += predicted[i * f + j] * vectors[j * f + i], length += predicted[i * f + j] * predicted[i * f + j];
     if (!(length > least * least * square)) continue;
-    sum += std::min(1.0, std::abs(along) / std::sqrt(length)), count += 1;
+    sum += selfpred::detail::min(1.0, std::abs(along) / std::sqrt(length)), count += 1;
   }
   return count > 0 ? sum / count : 0;
 }

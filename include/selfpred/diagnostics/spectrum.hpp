@@ -2,10 +2,11 @@
 // What a spectrum says: pure functions of eigenvalues or singular values in any order. All of them are independent of the
 // values' scale. Values below 0 are rounding and count as 0; a NaN or an infinity among them gives NaN.
 #pragma once
-#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <initializer_list>
 #include <limits>
+#include <selfpred/algorithm.hpp>
 #include <selfpred/error.hpp>
 #include <span>
 #include <vector>
@@ -16,9 +17,13 @@ using spectrum_view = std::span<double const>;
 
 namespace detail {
 
-inline std::vector<double> ascending(spectrum_view values) {  // std::ranges::sort costs every user 0.05 s more
-  std::vector<double> sorted(values.begin(), values.end());
-  std::sort(sorted.begin(), sorted.end());
+inline std::vector<double> ascending(spectrum_view values) {  // by qsort: std::sort costs every user 0.05 s more
+  std::vector<double> sorted(values.size());
+  selfpred::detail::copy_n(values.data(), values.size(), sorted.data());
+  std::qsort(sorted.data(), sorted.size(), sizeof(double), [](void const* a, void const* b) {
+    double const x = *static_cast<double const*>(a), y = *static_cast<double const*>(b);
+    return (x > y) - (x < y);
+  });
   return sorted;
 }
 /// The largest value, 0 if there is none above 0, NaN if one is not finite.
@@ -26,7 +31,7 @@ inline double largest(spectrum_view values) {
   double most = 0;
   for (double const v : values) {
     if (!std::isfinite(v)) return std::numeric_limits<double>::quiet_NaN();
-    most = std::max(most, v);
+    most = selfpred::detail::max(most, v);
   }
   return most;
 }
@@ -35,7 +40,7 @@ inline double largest(spectrum_view values) {
 template <class F>
 double sum_of_shares(spectrum_view values, double most, F f) {
   double sum = 0;
-  for (double const v : values) sum += f(std::max(v, 0.0) / most);
+  for (double const v : values) sum += f(selfpred::detail::max(v, 0.0) / most);
   return sum;
 }
 
@@ -104,7 +109,7 @@ inline double alpha_req(spectrum_view eigenvalues, power_law_range const& range 
   if (!(most > 0)) return std::numeric_limits<double>::quiet_NaN();
   std::vector<double> const l = detail::ascending(eigenvalues);
   double n = 0, x = 0, y = 0, xx = 0, xy = 0;
-  for (std::size_t i = range.first; i <= std::min(range.last, l.size()); ++i) {
+  for (std::size_t i = range.first; i <= selfpred::detail::min(range.last, l.size()); ++i) {
     double const share = l[l.size() - i] / most;
     if (!(share > range.least)) break;
     double const u = std::log(static_cast<double>(i)), v = std::log(share);
@@ -121,16 +126,21 @@ inline double alpha_req(spectrum_view eigenvalues, power_law_range const& range 
 /// Example: quantiles(std::vector{0.0, 1.0, 4.0}, {0.5}) is {0.25}
 inline std::vector<double> quantiles(spectrum_view values, spectrum_view at) {
   if (values.empty()) throw domain_error("quantiles: there are no values, expected at least one");
-  double const most = detail::largest(values);
-  std::vector<double> shares, result;
-  for (double const v : values) shares.push_back(most > 0 ? std::max(v, 0.0) / most : most);
-  std::vector<double> const sorted = detail::ascending(shares);  // all NaN or none
-  for (double const q : at) {
+  for (double const q : at)
     if (!(q >= 0 && q <= 1))
       throw domain_error(selfpred::detail::complaint("quantiles", "a quantile", std::to_string(q), "in [0, 1]"));
-    double const place = q * static_cast<double>(sorted.size() - 1), below = std::floor(place);
-    auto const i = static_cast<std::size_t>(below), next = std::min(i + 1, sorted.size() - 1);
-    result.push_back(sorted[i] + (place - below) * (sorted[next] - sorted[i]));
+  double const most = detail::largest(values);
+  std::vector<double> result(at.size());
+  if (!(most > 0)) {  // 0 or NaN
+    for (double& r : result) r = most;
+    return result;
+  }
+  std::vector<double> const sorted = detail::ascending(values);
+  auto const share = [&](std::size_t i) { return selfpred::detail::max(sorted[i], 0.0) / most; };
+  for (std::size_t k = 0; k < at.size(); ++k) {
+    double const place = at[k] * static_cast<double>(sorted.size() - 1), below = std::floor(place);
+    auto const i = static_cast<std::size_t>(below), next = selfpred::detail::min(i + 1, sorted.size() - 1);
+    result[k] = share(i) + (place - below) * (share(next) - share(i));
   }
   return result;
 }

@@ -24,8 +24,11 @@ template <class M>
 std::string leaf_difference(M const& online, M const& target) {
   auto const missing = [](std::vector<std::string> const& from, std::vector<std::string> const& in) {
     std::string text;
-    for (auto const& n : from)
-      if (std::find(in.begin(), in.end(), n) == in.end()) text += (text.empty() ? "'" : ", '") + n + "'";
+    for (auto const& n : from) {
+      bool known = false;
+      for (auto const& other : in) known = known || other == n;
+      if (!known) text += (text.empty() ? "'" : ", '") + n + "'";
+    }
     return text;
   };
   auto const x = detail::leaf_names(online), y = detail::leaf_names(target);

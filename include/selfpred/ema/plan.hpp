@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // One pass over many tensors: their index ranges are laid end to end and cut once into parts of equal work.
 #pragma once
-#include <atomic>
+#include <selfpred/algorithm.hpp>
 #include <selfpred/ema/kernels.hpp>
 #include <selfpred/host/operations.hpp>
 
@@ -62,17 +62,7 @@ index joint_run(strided<A, R> const& x, strided<B, Q> const& y) {
 template <class S, class A, int R>
 strided<S> dense_like(S* p, strided<A, R> const& x) {
   strided<S> v = view_dense(p, x.shape());
-  std::array<std::size_t, max_rank> order{};  // dimensions, the fastest of x first
-  for (std::size_t d = 0; d < static_cast<std::size_t>(x.rank); ++d) {
-    std::size_t k = static_cast<std::size_t>(x.rank) - 1 - d, at = d;  // the last comes first where strides are equal
-    for (; at > 0 && std::abs(x.stride[order[at - 1]]) > std::abs(x.stride[k]); --at) order[at] = order[at - 1];
-    order[at] = k;
-  }
-  index step = 1;
-  for (int i = 0; i < x.rank; ++i) {
-    std::size_t const d = order[static_cast<std::size_t>(i)];
-    v.stride[d] = step, step *= v.extent[d];
-  }
+  v.stride = detail::dense_strides(x.shape(), x.stride);
   return v;
 }
 
@@ -82,7 +72,7 @@ class plan {
   void reserve(std::size_t leaves) { segments_.reserve(leaves), found_.reserve(leaves); }
   void clear() { segments_.clear(), total_ = 0, longest_ = 0; }
   void add(segment& s) {
-    s.start = total_, total_ += s.size, longest_ = std::max(longest_, s.size);
+    s.start = total_, total_ += s.size, longest_ = detail::max(longest_, s.size);
     segments_.push_back(s);
   }
 
@@ -130,8 +120,10 @@ class plan {
   }
   /// Whether segment i of both has the same x, for every i.
   bool reads_as(plan const& o) const {
-    return std::ranges::equal(segments_, o.segments_,
-                              [](segment const& a, segment const& b) { return a.x == b.x && a.size == b.size; });
+    bool same = segments_.size() == o.segments_.size();
+    for (std::size_t i = 0; same && i < segments_.size(); ++i)
+      same = segments_[i].x == o.segments_[i].x && segments_[i].size == o.segments_[i].size;
+    return same;
   }
 
  private:
@@ -148,13 +140,25 @@ class plan {
     s.loops->run(s, p, first, last, t);
     add_to(sum.non_finite, t.non_finite), add_to(sum.stalled, t.stalled);
   }
-  static void add_to(index& sum, index n) {
-    if (n > 0) std::atomic_ref<index>(sum).fetch_add(n, std::memory_order_relaxed);
+  static void add_to(index& sum, index n) {  // g++'s and clang's own: <atomic> is 0.04 s of every translation unit
+    if (n > 0) __atomic_fetch_add(&sum, n, __ATOMIC_RELAXED);
   }
 
   int parts(executor const& threads) const {
     constexpr index least = 32768;  // elements worth a thread
-    return threads.run ? static_cast<int>(std::clamp<index>(total_ / least, 1, std::max(1, threads.parts))) : 1;
+    return threads.run ? static_cast<int>(detail::clamp<index>(total_ / least, 1, detail::max(1, threads.parts))) : 1;
+  }
+  /// The first segment that ends beyond an element.
+  std::size_t first_beyond(index at) const {
+    std::size_t first = 0, last = segments_.size();
+    while (first < last) {
+      std::size_t const middle = (first + last) / 2;
+      if (segments_[middle].start + segments_[middle].size > at)
+        last = middle;
+      else
+        first = middle + 1;
+    }
+    return first;
   }
   // Cuts are at multiples of 64 elements of a leaf; leaves of up to `whole` are not cut. Every element is made by the same
   // operations whoever makes it.
@@ -166,18 +170,17 @@ class plan {
       for (auto& s : segments_) f(s, 0, s.size);
       return;
     }
-    auto const cut = [&](int i) { return total_ / parts * i + std::min<index>(i, total_ % parts); };
+    auto const cut = [&](int i) { return total_ / parts * i + detail::min<index>(i, total_ % parts); };
     auto part = [&](int i) {
       index const begin = cut(i), end = cut(i + 1);
       auto const within = [whole](segment const& s, index at) {
         if (s.size <= whole) return at > s.start ? s.size : 0;
-        return at >= s.start + s.size ? s.size : std::max<index>(at - s.start, 0) / unit * unit;
+        return at >= s.start + s.size ? s.size : detail::max<index>(at - s.start, 0) / unit * unit;
       };
-      auto s = std::upper_bound(segments_.begin(), segments_.end(), begin,
-                                [](index at, segment const& x) { return at < x.start + x.size; });
-      for (; s != segments_.end() && s->start < end; ++s) {
-        index const first = within(*s, begin), last = within(*s, end);
-        if (first < last) f(*s, first, last);
+      for (std::size_t i = first_beyond(begin); i < segments_.size() && segments_[i].start < end; ++i) {
+        segment const& s = segments_[i];
+        index const first = within(s, begin), last = within(s, end);
+        if (first < last) f(s, first, last);
       }
     };
     threads.run(parts, part_task(part));

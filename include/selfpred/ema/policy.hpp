@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What becomes of each leaf of a model at an update of its EMA target: by role, by name, by predicate.
 #pragma once
-#include <functional>
+#include <selfpred/callable.hpp>
 #include <selfpred/view.hpp>
 #include <utility>
 #include <vector>
@@ -42,10 +42,10 @@ class leaf_policies {
     rules_.push_back({std::move(pattern), {}, p});
     return *this;
   }
-  leaf_policies&& where(std::function<bool(leaf_info const&)> holds, leaf_policy p) && {
+  leaf_policies&& where(callable<bool(leaf_info const&)> holds, leaf_policy p) && {
     return std::move(where(std::move(holds), p));
   }
-  leaf_policies& where(std::function<bool(leaf_info const&)> holds, leaf_policy p) & {
+  leaf_policies& where(callable<bool(leaf_info const&)> holds, leaf_policy p) & {
     rules_.push_back({{}, std::move(holds), p});
     return *this;
   }
@@ -75,7 +75,7 @@ class leaf_policies {
  private:
   struct rule {
     std::string pattern;
-    std::function<bool(leaf_info const&)> holds;
+    callable<bool(leaf_info const&)> holds;
     leaf_policy policy;
   };
   static bool matches(std::string_view pattern, std::string_view name) {

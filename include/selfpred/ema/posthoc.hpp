@@ -2,6 +2,7 @@
 // Karras et al. 2024 (EDM2), post-hoc EMA: an average whose length nobody chose in training, from snapshots of two.
 #pragma once
 #include <cmath>
+#include <selfpred/algorithm.hpp>
 #include <selfpred/ema/names.hpp>
 #include <selfpred/host/operations.hpp>
 
@@ -18,7 +19,7 @@ struct power_profile {
 inline double overlap_of_profiles(power_profile a, power_profile b) {
   double const exponent = a.time < b.time ? b.gamma : -a.gamma;
   return (a.gamma + 1) * (b.gamma + 1) * std::pow(a.time / b.time, exponent) /
-         ((a.gamma + b.gamma + 1) * std::max(a.time, b.time));
+         ((a.gamma + b.gamma + 1) * detail::max(a.time, b.time));
 }
 
 /// Weights, of sum 1, whose combination of snapshots comes closest to the profile wanted, in least squares over time.

@@ -41,8 +41,9 @@ struct ema_state {
                                 std::to_string(leaves.size()) + " as when the target was made"));
   }
   bool averages_plainly() const {
-    return options.non_finite == non_finite_policy::unchecked && !options.count_stalls && shadows.empty() &&
-           std::ranges::all_of(leaves, [](auto const& l) { return l.policy == leaf_policy::average; });
+    bool plainly = options.non_finite == non_finite_policy::unchecked && !options.count_stalls && shadows.empty();
+    for (auto const& l : leaves) plainly = plainly && l.policy == leaf_policy::average;
+    return plainly;
   }
   bool refuses() const { return options.non_finite == non_finite_policy::refuse; }
   bool skips() const { return options.non_finite == non_finite_policy::skip_leaves; }

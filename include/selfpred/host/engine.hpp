@@ -2,6 +2,7 @@
 // Products of host memory for float and double, in panels, those with a symmetric result by one triangle. The standard
 // library alone.
 #pragma once
+#include <algorithm>
 #include <selfpred/host/operations.hpp>
 #include <selfpred/host/panels.hpp>
 #include <selfpred/host/threads.hpp>

@@ -13,7 +13,7 @@ struct loss_sums {
 
 template <class S>
 void add_columns(matrix_view<S const> q, matrix_view<S const> t, index i, index rows, loss_sums& sums) {
-  std::fill_n(sums.qq, rows, 0.0), std::fill_n(sums.tt, rows, 0.0), std::fill_n(sums.qt, rows, 0.0);
+  for (index r = 0; r < rows; ++r) sums.qq[r] = sums.tt[r] = sums.qt[r] = 0;
   constexpr index together = 4;  // columns: the sums are loaded and stored once for all of them
   index j = 0;
   for (; j + together <= q.cols(); j += together) {
@@ -82,7 +82,7 @@ double normalized_loss(double epsilon, double weight, matrix_view<S const> q, ma
   detail::split(count, work, [&](index from, index to) {
     for (index s = from; s < to; ++s)
       for (index i = s * each * block; i < std::min((s + 1) * each * block, q.rows()); i += block)
-        sums[s] += detail::normalized_loss(epsilon, weight, q, t, g, i, std::min(block, q.rows() - i));
+        sums[s] += detail::normalized_loss(epsilon, weight, q, t, g, i, detail::min(block, q.rows() - i));
   });
   double loss = 0;
   for (double const sum : sums) loss += sum;

@@ -5,6 +5,7 @@
 #pragma once
 #include <cmath>
 #include <limits>
+#include <selfpred/algorithm.hpp>
 #include <selfpred/host/array.hpp>
 #include <selfpred/host/element.hpp>
 #include <selfpred/host/loss_rows.hpp>
@@ -66,9 +67,7 @@ struct host_operations : default_operations<host_operations<S>> {
     return host_array<S>(s, static_cast<S>(v));
   }
   static bool overlaps(in const& x, in const& y) {
-    auto const a = detail::address_range(x), b = detail::address_range(y);
-    return a.first != a.second && b.first != b.second && std::less<>()(a.first, b.second) &&
-           std::less<>()(b.first, a.second);
+    return detail::meet(detail::address_range(x), detail::address_range(y));
   }
 
   static void copy(in const& x, out const& y) {
@@ -151,7 +150,7 @@ struct host_operations : default_operations<host_operations<S>> {
     detail::host_products<S>::gemm_symmetric(static_cast<S>(a), x, y, static_cast<S>(b), z);
   }
   static void add_diagonal(double a, out2 x) {
-    for (index i = 0; i < std::min(x.rows(), x.cols()); ++i) x(i, i) += static_cast<S>(a);
+    for (index i = 0; i < detail::min(x.rows(), x.cols()); ++i) x(i, i) += static_cast<S>(a);
   }
   static void normalize_rows(double epsilon, in2 x, out2 y) {
     expect_same("normalize_rows", x, y);

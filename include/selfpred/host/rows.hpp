@@ -3,6 +3,7 @@
 // matrix is read down its columns and the scratch memory is a few arrays on the stack.
 #pragma once
 #include <cmath>
+#include <selfpred/algorithm.hpp>
 #include <selfpred/view.hpp>
 
 namespace selfpred::detail {
@@ -33,14 +34,14 @@ index block_of(matrix_view<S> const& x) {
 template <class S, class F>
 void for_each_row_block(matrix_view<S> const& x, F f) {
   index const block = detail::block_of(x);
-  for (index i = 0; i < x.rows(); i += block) f(i, std::min(block, x.rows() - i));
+  for (index i = 0; i < x.rows(); i += block) f(i, detail::min(block, x.rows() - i));
 }
 
 /// sums[r] = sum_j x(i + r, j) y(i + r, j)
 template <class S>
 void row_dots(matrix_view<S const> x, matrix_view<S const> y, index i, index rows, double* sums) {
   if (x.stride[0] == 1 && y.stride[0] == 1) {
-    std::fill_n(sums, rows, 0.0);
+    for (index r = 0; r < rows; ++r) sums[r] = 0;
     for (index j = 0; j < x.cols(); ++j)
       for (index r = 0; r < rows; ++r) sums[r] += static_cast<double>(x(i + r, j)) * static_cast<double>(y(i + r, j));
   } else {

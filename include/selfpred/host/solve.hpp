@@ -3,6 +3,7 @@
 // and the explicit inverse. Blocks on the diagonal are inverted, so that all the rest is products; that costs a block's
 // condition in accuracy, not the matrix's (Higham 2002, 8.2 and 14.3). Sweeps of the whole matrix would: eps kappa^2.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <selfpred/host/engine.hpp>

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 // One walk over two strided tensors, as few and as long inner runs as their strides allow.
 #pragma once
+#include <cstdint>
+#include <cstdlib>
+#include <selfpred/algorithm.hpp>
 #include <selfpred/view.hpp>
+#include <utility>
 
 namespace selfpred::detail {
 
@@ -50,7 +54,7 @@ void walk(strided<A, R> const& x, strided<B, Q> const& y, Run run) {
     constexpr index tile = 32;
     for (index i0 = 0; i0 < loop.extent[0]; i0 += tile)
       for (index j0 = 0; j0 < loop.extent[1]; j0 += tile) {
-        index const rows = std::min(tile, loop.extent[0] - i0), cols = std::min(tile, loop.extent[1] - j0);
+        index const rows = detail::min(tile, loop.extent[0] - i0), cols = detail::min(tile, loop.extent[1] - j0);
         for (index i = i0; i < i0 + rows; ++i)
           run(cols, x.data + i + j0 * loop.x[1], loop.x[1], y.data + i * loop.y[0] + j0 * loop.y[1], loop.y[1]);
       }
@@ -68,9 +72,25 @@ void walk(strided<A, R> const& x, strided<B, Q> const& y, Run run) {
   }
 }
 
+/// The strides of dense memory for a tensor of shape s, dimensions in the memory order that `like` has.
+template <std::size_t N>
+std::array<index, max_rank> dense_strides(shape const& s, std::array<index, N> const& like) {
+  std::array<std::size_t, max_rank> order{};  // dimensions, the fastest first
+  for (std::size_t d = 0; d < static_cast<std::size_t>(s.rank); ++d) {
+    std::size_t k = static_cast<std::size_t>(s.rank) - 1 - d, at = d;  // the last comes first where strides are equal
+    for (; at > 0 && std::abs(like[order[at - 1]]) > std::abs(like[k]); --at) order[at] = order[at - 1];
+    order[at] = k;
+  }
+  std::array<index, max_rank> stride{};
+  index step = 1;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(s.rank); step *= s.extent[order[i++]]) stride[order[i]] = step;
+  return stride;
+}
+
 // The memory between the first and the last element of a view, as addresses that may be compared.
+using bytes = std::pair<char const*, char const*>;
 template <class S>
-std::pair<char const*, char const*> address_range(strided<S const> const& x) {
+bytes address_range(strided<S const> const& x) {
   auto const *low = x.data, *high = x.data;
   for (int i = 0; i < x.rank; ++i) {
     auto const d = static_cast<std::size_t>(i);
@@ -78,6 +98,11 @@ std::pair<char const*, char const*> address_range(strided<S const> const& x) {
     (x.stride[d] < 0 ? low : high) += (x.extent[d] - 1) * x.stride[d];
   }
   return {reinterpret_cast<char const*>(low), reinterpret_cast<char const*>(high + 1)};
+}
+// Whether two of these share an address. As integers, for < says nothing about pointers into different arrays.
+inline bool meet(bytes const& a, bytes const& b) {
+  auto const at = [](char const* p) { return reinterpret_cast<std::uintptr_t>(p); };
+  return a.first != a.second && b.first != b.second && at(a.first) < at(b.second) && at(b.first) < at(a.second);
 }
 
 }  // namespace selfpred::detail

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Written by tests/golden/poles.py, which designs these tables and checks them: change it, not this file.
 #pragma once
-#include <algorithm>
 #include <cstddef>
+#include <selfpred/algorithm.hpp>
 #include <span>
 
 /// Spectral filters as sums of a few shifted inverses,
@@ -36,7 +36,7 @@ struct rational_design {
     return sum;
   }
   constexpr double least_shift() const {  // both are sorted
-    return std::min(real.empty() ? 1.0 : real.front().shift, pairs.empty() ? 1.0 : pairs.front().shift);
+    return selfpred::detail::min(real.empty() ? 1.0 : real.front().shift, pairs.empty() ? 1.0 : pairs.front().shift);
   }
 };
 

@@ -46,10 +46,10 @@ bool for_each_pole(std::size_t count, bool pairs, M const& s, workspace<M>& work
   std::size_t together = 1;
   if constexpr (selfpred::detail::reads_scalars_freely<M>)
     together = static_cast<std::size_t>(
-        selfpred::detail::parts_of(static_cast<index>(std::min(most, count)), inverse * static_cast<double>(count)));
+        selfpred::detail::parts_of(static_cast<index>(selfpred::detail::min(most, count)), inverse * static_cast<double>(count)));
   pole_work<M> at[most];
   for (std::size_t i = 0; i < count; i += together) {
-    std::size_t const n = std::min(together, count - i);
+    std::size_t const n = selfpred::detail::min(together, count - i);
     for (std::size_t k = 0, next = slot; k < n; ++k, next += 3)
       at[k] = {&work.get(next, s, ff), &work.get(next + 1, s, ff), pairs ? &work.get(next + 2, s, ff) : nullptr};
     selfpred::detail::split(static_cast<index>(n), inverse * static_cast<double>(n), [&](index first, index last) {

@@ -2,6 +2,7 @@
 // What fused_update knows of a model between steps (moments, and how its memory is cut into chunks) and within one
 // (pointers). A chunk is a range of the tensors put end to end, so that many small tensors are cut as one large one is.
 #pragma once
+#include <selfpred/algorithm.hpp>
 #include <selfpred/model.hpp>
 #include <selfpred/optimizer/rule.hpp>
 #include <selfpred/optimizer/step.hpp>
@@ -60,7 +61,7 @@ class update_plan {
       for (index e : l.extent) wide += e > 1;
       l.norms.vector = wide <= 1;
       for (index i = 0; i < n;) {  // cut at multiples of chunk_size of the whole
-        index const end = std::min(n, i + chunk_size - at % chunk_size);
+        index const end = detail::min(n, i + chunk_size - at % chunk_size);
         if (at % chunk_size == 0 || chunks_.empty()) chunks_.push_back(pieces_.size());
         pieces_.push_back({leaves_.size(), i, end});
         at += end - i, i = end;
@@ -163,7 +164,7 @@ class update_plan {
         std::visit(
             [&](auto& values) {
               auto v = view_dense(values.data(), l.extent);
-              std::copy_n(l.stride.begin(), l.extent.rank, v.stride.begin());
+              copy_n(l.stride.data(), l.extent.rank, v.stride.data());
               f(std::to_string(k) + (l.name.empty() ? "" : "." + l.name), v);
             },
             l.moments[k]);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Several tensors of one shape in host memory, walked together: the streams of one tensor of a fused pass.
 #pragma once
+#include <selfpred/algorithm.hpp>
 #include <selfpred/host/operations.hpp>
 
 namespace selfpred::detail {
@@ -20,14 +21,12 @@ using element_t = std::remove_const_t<std::remove_pointer_t<decltype(V::data)>>;
 template <class V>
 std::array<index, max_rank> strides_of(V const& v) {
   std::array<index, max_rank> s{};
-  std::copy_n(v.stride.begin(), v.rank, s.begin());
+  detail::copy_n(v.stride.data(), v.rank, s.data());
   return s;
 }
 
-using bytes = std::pair<char const*, char const*>;
 inline void expect_apart(std::string const& name, bytes const& a, bytes const& b, char const* what) {
-  if (a.first != a.second && b.first != b.second && std::less<>()(a.first, b.second) &&
-      std::less<>()(b.first, a.second))
+  if (detail::meet(a, b))
     throw alias_error("fused_update: '" + name + "': the " + what + " share storage, expected memory of their own");
 }
 
@@ -85,23 +84,12 @@ struct stream_loop {
       for (std::size_t s = 0; s < Streams; ++s) offset[s] = inner * stride[last][s];
       for (std::size_t d = last; d-- > 0; outer /= extent[d])
         for (std::size_t s = 0; s < Streams; ++s) offset[s] += outer % extent[d] * stride[d][s];
-      index const n = std::min(length - inner, end - begin);
+      index const n = detail::min(length - inner, end - begin);
       run(n, offset, stride[last]);
       begin += n;
     }
   }
 };
-
-/// Strides of dense memory for a tensor of shape s, dimensions in the memory order that `like` has.
-inline std::array<index, max_rank> dense_strides(shape const& s, std::array<index, max_rank> const& like) {
-  std::array<std::size_t, max_rank> order{0, 1, 2, 3, 4, 5, 6, 7};
-  std::stable_sort(order.begin(), order.begin() + s.rank,
-                   [&](std::size_t a, std::size_t b) { return like[a] > like[b]; });
-  std::array<index, max_rank> stride{};
-  index step = 1;
-  for (auto i = static_cast<std::size_t>(s.rank); i-- > 0; step *= s.extent[order[i]]) stride[order[i]] = step;
-  return stride;
-}
 
 /// Whether two layouts of shape s put every element at the same offset.
 inline bool same_layout(shape const& s, std::array<index, max_rank> const& a, std::array<index, max_rank> const& b) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
+#include <selfpred/algorithm.hpp>
 #include <selfpred/predictor/rule.hpp>
 
 namespace selfpred {
@@ -27,7 +28,7 @@ struct by_eigh {
     M &v = work.get(0, p, ff), &scaled = work.get(1, p, ff);
     std::vector<double> l(f), diagonal(f * f);
     eigenvectors(c.s, l, v);
-    for (double& x : l) x = std::max(x, 0.0) * c.s_scale;  // below 0 is rounding
+    for (double& x : l) x = detail::max(x, 0.0) * c.s_scale;  // below 0 is rounding
     rule.map_eigenvalues(l);
     for (std::size_t i = 0; i < f; ++i) diagonal[i * f + i] = l[i];
     copy_in(diagonal, p);

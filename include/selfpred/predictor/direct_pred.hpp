@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-#include <algorithm>
+#include <selfpred/algorithm.hpp>
 #include <selfpred/linalg/square_root.hpp>
 #include <selfpred/predictor/rule.hpp>
 
@@ -93,7 +93,7 @@ struct direct_pred {
       add_diagonal(eps - floor, t);
       eigh_power(t, 1.0, p);  // drops the negative part
     }
-    if (std::max(eps, floor) > 0) add_diagonal(std::max(eps, floor), p);
+    if (detail::max(eps, floor) > 0) add_diagonal(detail::max(eps, floor), p);
   }
   /// 0: the rule is a function of the eigenvalues, evaluated and not solved for.
   template <matrix M>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a predictor is: a small stateless rule from the second moments of a batch to an f x f matrix P, with Q = Z P.
 #pragma once
+#include <selfpred/algorithm.hpp>
 #include <selfpred/linalg/sample_side.hpp>
 #include <selfpred/statistics.hpp>
 
@@ -30,7 +31,7 @@ inline bool prefers_samples(evaluation const& how, index n, index f) {
 
 inline double norm_of(std::span<double const> l) {
   double most = 0, sum = 0;
-  for (double const x : l) most = std::max(most, std::abs(x));
+  for (double const x : l) most = detail::max(most, std::abs(x));
   if (!(most > 0)) return most;
   for (double const x : l) sum += (x / most) * (x / most);
   return most * std::sqrt(sum);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Schedules out of schedules. Each is as pure as what it is made of.
 #pragma once
-#include <algorithm>
+#include <selfpred/algorithm.hpp>
 #include <selfpred/schedule/math.hpp>
 #include <selfpred/schedule/schedule.hpp>
 
@@ -35,7 +35,7 @@ struct start_after {
   constexpr double operator()(std::int64_t k) const { return k < steps ? before : static_cast<double>(of(k - steps)); }
   constexpr std::optional<double> due(std::int64_t next, std::int64_t step) const {
     if (step < steps) return before;
-    return momentum_due(of, std::max<std::int64_t>(next - steps, 0), step - steps);
+    return momentum_due(of, detail::max<std::int64_t>(next - steps, 0), step - steps);
   }
 };
 template <class S>
@@ -74,7 +74,7 @@ template <momentum_schedule S>
 struct clamped_momentum {
   S of = {};
   double least = 0, most = 1;
-  constexpr double operator()(std::int64_t k) const { return std::clamp(static_cast<double>(of(k)), least, most); }
+  constexpr double operator()(std::int64_t k) const { return detail::clamp(static_cast<double>(of(k)), least, most); }
 };
 template <class S>
 clamped_momentum(S, double, double) -> clamped_momentum<S>;

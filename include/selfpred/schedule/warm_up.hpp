@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Averages that begin short and grow long. k counts updates from 0; start_after{n, ...} puts a start later.
 #pragma once
-#include <algorithm>
+#include <selfpred/algorithm.hpp>
 #include <selfpred/schedule/math.hpp>
 #include <selfpred/schedule/schedule.hpp>
 
@@ -16,7 +16,7 @@ struct inverse_gamma_momentum {
   constexpr double operator()(std::int64_t k) const {
     if (k <= 0) return 0;
     double const ratio = detail::log2_ratio(gamma, gamma + static_cast<double>(k));
-    return std::clamp(1 - detail::exp2(power * ratio), least, most);
+    return detail::clamp(1 - detail::exp2(power * ratio), least, most);
   }
 };
 
@@ -26,8 +26,8 @@ struct inverse_gamma_momentum {
 struct ratio_ramp_momentum {
   double most = 0.9999, offset = 10;
   constexpr double operator()(std::int64_t k) const {
-    double const n = static_cast<double>(std::max<std::int64_t>(k, 0));
-    return std::min(most, (1 + n) / (offset + n));
+    double const n = static_cast<double>(detail::max<std::int64_t>(k, 0));
+    return detail::min(most, (1 + n) / (offset + n));
   }
 };
 
@@ -37,8 +37,8 @@ struct ratio_ramp_momentum {
 struct annealing_momentum {
   double least = 2e-4, gamma = 100;
   constexpr double operator()(std::int64_t k) const {
-    double const n = static_cast<double>(std::max<std::int64_t>(k, 0));
-    return n == 0 ? 0 : std::min(1 - least, n / (gamma + n));
+    double const n = static_cast<double>(detail::max<std::int64_t>(k, 0));
+    return n == 0 ? 0 : detail::min(1 - least, n / (gamma + n));
   }
 };
 
@@ -52,8 +52,8 @@ struct half_life_momentum {
     return {.half_life = fraction * static_cast<double>(updates)};
   }
   constexpr double operator()(std::int64_t k) const {
-    double const seen = batch * static_cast<double>(std::max<std::int64_t>(k, 0) + 1);
-    double const h = ramp > 0 ? std::min(half_life, ramp * seen) : half_life;
+    double const seen = batch * static_cast<double>(detail::max<std::int64_t>(k, 0) + 1);
+    double const h = ramp > 0 ? detail::min(half_life, ramp * seen) : half_life;
     return h > 0 ? detail::exp2(-batch / h) : 0;
   }
 };

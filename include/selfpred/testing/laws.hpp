@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The laws themselves, by the numbers of docs/concepts.md. Users include testing/conformance.hpp.
 #pragma once
+#include <algorithm>
 #include <limits>
 #include <selfpred/ops.hpp>
 #include <selfpred/testing/report.hpp>
