@@ -16,7 +16,7 @@ namespace selfpred {
 /// iteration() is the paper's recursion, on any matrix. rational(t) is a sum of shifted inverses
 /// c + d X + sum_k a_k (X + s_k I)^-1, X = S / ||S||_F, from a table whose error and rounding together are at most t; it
 /// needs matrix_with_solve, and an n that the table has. gram(t) is the same on the n x n side of a batch of n < f rows,
-/// where S is not made (host memory, moments of one batch; else as rational), nor P by an objective without an EMA of it. automatic() takes the cheaper by the cost model below, and the
+/// where S is not made (host memory, moments of one batch; else as rational). automatic() takes the cheaper by the cost model below, and the
 /// recursion where the element type is not known when compiling (a device), where it is wider than the table is exact,
 /// and where there is no solve.
 ///
