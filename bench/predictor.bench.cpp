@@ -145,13 +145,15 @@ bench::comparison few_rows(Index b, Index f, bool averaged, double tolerance) {
   struct state {
     matrix_f z, q, p, average, s, applied;
     selfpred::linalg::sample_side<matrix_f> side;
+    selfpred::workspace<matrix_f> work;
+    matrix_f u;
     bench::newton_schulz_twin<bench::by_eigen> by_eigen;
 #ifdef SELFPRED_BENCH_BLAS
     bench::newton_schulz_twin<bench::by_gemm> by_gemm;
 #endif
   };
   auto const k = std::make_shared<state>();
-  k->z = bench::latents(b, f, 1), k->q.resize(b, f), k->p.resize(f, f), k->s.resize(f, f);
+  k->z = bench::latents(b, f, 1), k->q.resize(b, f), k->p.resize(f, f), k->s.resize(f, f), k->u.resize(b, b);
   k->average = bench::moments(f, 2);
   auto const* const design =
       selfpred::linalg::find_design(selfpred::linalg::filter::newton_schulz, 9, 0, tolerance, 0x1p-24);
@@ -164,10 +166,10 @@ bench::comparison few_rows(Index b, Index f, bool averaged, double tolerance) {
   };
   enter("ours", [=] {
     using selfpred::op;
-    k->side.refresh(*design, k->z);
+    k->side.refresh(*design, k->z, k->u, k->work);
     double const root = std::sqrt(k->side.norm());
-    if (!averaged) return k->side.apply(root, k->z, k->q);
-    k->side.matrix(root, k->p);
+    if (!averaged) return k->side.apply_along(k->side.gram(k->work), root, k->z, 0, k->q, k->work);
+    k->side.matrix(root, k->p, k->work);
     blend();
     selfpred::gemm(1.0, k->z, op::none, k->applied, op::none, 0.0, k->q);
   });

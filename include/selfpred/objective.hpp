@@ -15,7 +15,10 @@ namespace selfpred {
 /// Errors: shape_error, alias_error (a target in the storage of an online tensor), domain_error, and non_finite_error
 /// where scalars can be read without synchronising; the state is then as before.
 /// Cost of a step of two views: the rule's, plus 2 symmetric products b f^2 for S (2 more for X where the rule reads it)
-/// and 4 products b f^2; no allocation after the first step of a shape, no synchronisation. Latents so large that Z P
+/// and 4 products b f^2. Of few rows, n = 2 b in all (evaluation::gram, automatic where 2 n <= f, host memory,
+/// predictor_momentum = 0, no rescaling), there is no S and no P: a symmetric product n^2 f and the design's inverses of
+/// n x n, then 3 products b n f a view and P alone where somebody asks for it. No allocation after the first step of a
+/// shape, no synchronisation. Latents so large that Z P
 /// overflows (1e30 in float) are scaled by a power of two and the products made again, on hosts.
 /// Example: examples/objective_step.cpp
 template <matrix M, class Rule>
@@ -104,8 +107,9 @@ class objective {
     detail::refuse_step<trainable, Z1, Z2, T1, T2, P...>();
   }
 
-  /// The predictor in use, alpha I included, f x f; of online view i where directions have their own. Throws state_error
-  /// before the first step.
+  /// The predictor in use, alpha I included, f x f; of online view i where directions have their own. Makes P where a step
+  /// on few rows did without: one f x f tensor and a symmetric product n f^2, once a refresh. Throws state_error before the
+  /// first step.
   M const& predictor(std::size_t view = 0) const
     requires(!trainable)
   {
@@ -117,14 +121,14 @@ class objective {
   index workspace_size() const { return step_work_.size() + evaluate_work_.size() + pipelines_.workspace_size(); }
   Rule const& rule() const { return pipelines_.rule(); }
 
-  /// Norm of P, residual, counts, cautions. Synchronises. Throws state_error before the first step.
+  /// Norm of P, residual, counts, cautions. Synchronises, and makes S and P. Throws state_error before the first step.
   objective_status status()
     requires(!trainable)
   {
     return pipelines_.status();
   }
 
-  /// All that must be kept to continue: see predictor_state. With directions of their own, one of each online view.
+  /// All that must be kept to continue: see predictor_state; makes P. With directions of their own, one of each online view.
   predictor_state state(std::size_t view = 0) const
     requires(!trainable)
   {
@@ -151,7 +155,7 @@ class objective {
     detail::check_views("objective.step", z, t);
     pipelines_.stage(z, t);
     auto const loss = losses(
-        "objective.step", z, t, [&](std::size_t i) -> M const& { return pipelines_.staged(i); }, step_work_);
+        "objective.step", z, t, [&](std::size_t i) { return pipelines_.staged(i); }, step_work_);
     pipelines_.commit();
     return loss;
   }
@@ -160,8 +164,7 @@ class objective {
     host_threads const threads(options_.threads);
     detail::check_views("objective.evaluate", z, t);
     return losses(
-        "objective.evaluate", z, t, [&](std::size_t i) -> M const& { return pipelines_.at(i).applied(); },
-        evaluate_work_);
+        "objective.evaluate", z, t, [&](std::size_t i) { return pipelines_.in_use(i); }, evaluate_work_);
   }
   template <class Z, class T, class P>
   scalar_t<M> with_users_p(char const* where, Z const& z, T const& t, P const& p, scratch& w) {
@@ -173,7 +176,7 @@ class objective {
     if (options_.alpha != 0) add_diagonal(options_.alpha, applied);
     M& gradient = w.tensors.get(dp, p, shape_of(p));
     return losses(
-        where, z, t, [&](std::size_t) -> M const& { return applied; }, w, &gradient);
+        where, z, t, [&](std::size_t) { return detail::applied_predictor<M, false>(applied); }, w, &gradient);
   }
   static step_result<M> pair(scalar_t<M> const& loss, scratch& w) { return {loss, *w.gradients[0], *w.gradients[1]}; }
   static views_result<M> list(scalar_t<M> const& loss, scratch& w) { return {loss, {w.gradients}}; }
@@ -186,11 +189,11 @@ class objective {
     double keep = 0;
     w.gradients.clear();
     detail::each_view(z, [&](std::size_t i, auto const& x) {  // live: the loss of AD scalars has derivatives
-      M const& p = p_of(i);
+      auto const p = p_of(i);
       shape const s = shape_of(x);
-      if (shape_of(p) != shape(s.cols(), s.cols()))
+      if (p.extent() != shape(s.cols(), s.cols()))
         throw shape_error(
-            detail::complaint(where, "z1", s.text(), std::to_string(shape_of(p).rows()) + " columns as the predictor"));
+            detail::complaint(where, "z1", s.text(), std::to_string(p.extent().rows()) + " columns as the predictor"));
       w.gradients.push_back(&w.tensors.get(dz + i, x, s));
       scalar_t<M> one = view(i, x, t, p, 1.0, weight, w);
       if constexpr (detail::reads_scalars_freely<M>)
@@ -199,7 +202,7 @@ class objective {
           double const a = detail::min(1.0, detail::power_of_two_scale(dot(x, x), s.size()));
           M& small = w.tensors.get(scaled, x, s);
           axpby(a, x, 0.0, small);
-          if (a < 1) one = view(i, small, t, p, a, weight, w);
+          if (a < 1) one = view(i, small, t, p.for_any(), a, weight, w);
         }
       if (p_gradient) gemm(weight, x, op::transpose, w.tensors.get(dq, x, s), op::none, keep, *p_gradient);
       keep = 1;
@@ -210,11 +213,11 @@ class objective {
     return scalar_t<M>(weight) * loss;
   }
   // Q = Z P, the losses against the targets of the other views and dL/dQ, dL/dZ = dL/dQ P^T. x is z scaled by `a`.
-  template <class X, class T>
-  scalar_t<M> view(std::size_t i, X const& x, T const& t, M const& p, double a, double weight, scratch& w) {
+  template <class X, class T, class P>
+  scalar_t<M> view(std::size_t i, X const& x, T const& t, P const& p, double a, double weight, scratch& w) {
     shape const s = shape_of(x);
     M &predicted = w.tensors.get(q, x, s), &g = w.tensors.get(dq, x, s);
-    gemm(1.0, x, op::none, p, op::none, 0.0, predicted);
+    p.apply(x, predicted);
     loss_options options = options_.loss;
     options.epsilon *= a * a;
     scalar_t<M> loss(0.0);
@@ -228,7 +231,7 @@ class objective {
       first = false;
     });
     if (first) axpby(0.0, x, 0.0, g);  // the only target is this view's own
-    gemm(weight * a, g, op::none, p, op::transpose, 0.0, *w.gradients[i]);
+    p.apply_adjoint(weight * a, g, *w.gradients[i]);
     if (a != 1) axpby(a, g, 0.0, g);
     return loss;
   }

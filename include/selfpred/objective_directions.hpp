@@ -42,11 +42,12 @@ class rule_pipelines {
         one.sums.add_list(z, t, view);
       else
         one.sums.add_list(z, std::tuple<>(), view);
-      one.next = &one.pipeline.stage(one.sums.compute());
+      one.pipeline.stage(one.sums.compute());
     }
   }
-  /// P of the step that was staged.
-  M const& staged(std::size_t view) const { return refreshes_ ? *at_(view).next : at_(view).pipeline.applied(); }
+  /// What the step that was staged applies, and what is in use.
+  auto staged(std::size_t view) { return refreshes_ ? at_(view).pipeline.staged(view) : in_use(view); }
+  auto in_use(std::size_t view) { return at_(view).pipeline.in_use(); }
   void commit() {
     for (auto& one : all_) one.pipeline.commit();
     measurable_ = measurable_ || refreshes_;
@@ -66,11 +67,10 @@ class rule_pipelines {
 
   index workspace_size() const {
     index n = 0;
-    for (auto const& one : all_)
-      n += one.pipeline.workspace_size() + one.sums.workspace_size() + one.samples.workspace_size();
+    for (auto const& one : all_) n += one.pipeline.workspace_size() + one.sums.workspace_size();
     return n;
   }
-  auto const& at(std::size_t view) const { return at_(view).pipeline; }
+  auto const& at(std::size_t view) const { return all_[checked(view)].pipeline; }
   Rule const& rule() const { return rule_; }
   std::int64_t step() const { return all_[0].pipeline.step(); }
 
@@ -92,7 +92,7 @@ class rule_pipelines {
                                          ": the predictor is nearly alpha I; see rescaling::spectral"));
     return s;
   }
-  predictor_state state(std::size_t view) const { return at_(view).pipeline.state(); }
+  predictor_state state(std::size_t view) const { return at(view).state(); }
   template <class L>
   void restore(predictor_state const& s, L const& like, std::size_t view) {
     std::size_t const before = size(), i = options_.per_direction ? view : 0;
@@ -113,30 +113,22 @@ class rule_pipelines {
   struct direction {
     predictor_pipeline<M, Rule> pipeline;
     statistics<M> sums;
-    M const* next = nullptr;
-    detail::sample_rows<M> samples = {};
     M const* rows = nullptr;  // of all views, where P was made of them and not of S
   };
-  // Where the batch has fewer rows than features: P without S. False where this rule or batch has no such way.
+  // Where the batch has fewer rows than features: without S. False where this rule or batch has no such way.
   template <class Z>
   bool stage_by_samples(direction& one, Z const& z, std::size_t view) {
     one.rows = nullptr;
-    if constexpr (requires { rule_.template sample_design<M>(1, 1); } && shows_matrix<M>) {
+    if constexpr (knows_samples<M, Rule>) {
       moment_options const m = moments();
       if (m.centred || m.normalise_rows || m.momentum != 0) return false;
       index rows = 0, f = 0;
       each_view(z, [&](std::size_t i, auto const& x) {
         if (view == every_view || view == i) rows += shape_of(x).rows(), f = shape_of(x).cols();
       });
-      auto const* const design = rule_.template sample_design<M>(rows, f);
-      if (!design) return false;
-      M const* const y = one.samples.stack(z, view, rows, f);
-      if (!y || !one.samples.side.refresh(*design, *y)) return false;
-      one.next = &one.pipeline.stage(one.samples.side, *y);
-      one.rows = y;
-      return true;
-    } else
-      return false;
+      one.rows = one.pipeline.stage(z, view, rows, f);
+    }
+    return one.rows;
   }
   std::size_t size() const { return all_.size(); }
   void grow(std::size_t n) {
@@ -144,12 +136,13 @@ class rule_pipelines {
                               moments().momentum};
     while (size() < n) all_.push_back({predictor_pipeline<M, Rule>(rule_, p), statistics<M>(moments())});
   }
-  direction const& at_(std::size_t view) const {
+  direction& at_(std::size_t view) { return all_[checked(view)]; }
+  std::size_t checked(std::size_t view) const {
     std::size_t const i = options_.per_direction ? view : 0;
     if (i >= size())
       throw state_error(complaint("objective", "the view", std::to_string(view),
                                   "below " + std::to_string(size()) + ", the number of views so far"));
-    return all_[i];
+    return i;
   }
 
   Rule rule_;

@@ -32,13 +32,17 @@ TEMPLATE_TEST_CASE("A filter of S on the side of its rows is the filter of S", "
       double const norm = exact.norm();
       matrix_d const expected = of_spectrum(exact, [&](double l) { return function(std::max(l, 0.0) / norm); });
       sample_side<M> side;
-      M p(f, f), q(7, f);
-      REQUIRE(side.refresh(each.design, y));
-      side.matrix(1.0, p), side.apply(2.0, x, q);
+      selfpred::workspace<M> work;
+      M u(n, n), p(f, f), q(7, f), own(n, f);
+      REQUIRE(side.refresh(each.design, y, u, work));
+      side.matrix(1.0, p, work), side.apply(2.0, x, 0.5, q, work);
+      side.apply_along(side.gram(work), 1.0, y, 0.0, own, work);
       double const bound =
           1.02 * each.design.error + selfpred::linalg::round_off_factor * eps<TestType> / 2 * each.design.round_off;
       CHECK(eigenvalues(dense(p) - expected).cwiseAbs().maxCoeff() <= bound);
-      CHECK((dense(q) - 2 * dense(x) * expected).norm() <= 2 * (bound + 4 * eps<TestType>)*dense(x).norm());
+      CHECK((dense(q) - 2 * dense(x) * expected - dense(x) / 2).norm() <=
+            2 * (bound + 4 * eps<TestType>)*dense(x).norm());
+      CHECK((dense(own) - dense(y) * expected).norm() <= (bound + 4 * eps<TestType>)*dense(y).norm());
       CHECK(std::abs(side.norm() - norm) <= 8 * eps<TestType> * norm);
     }
   }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The rows of all views in one matrix, and the filter of their covariance without it.
+// The rows of all views in one matrix, the filter of their covariance without it, and a predictor by either.
 #pragma once
 #include <selfpred/predictor/rule.hpp>
+#include <utility>
 
 namespace selfpred::detail {
 
@@ -12,37 +13,127 @@ template <class M>
   requires matrix_with_solve<M> && reads_scalars_freely<M> && requires(M& m) { detail::operand(m).stride[0]; }
 inline constexpr bool shows_matrix<M> = true;
 
-template <class M>
+/// Whether there are batches of which Rule has no need of S.
+template <class M, class Rule>
+inline constexpr bool knows_samples = shows_matrix<M> && requires(Rule const& r) { r.template sample_design<M>(1, 1); };
+
+template <class M, bool Known>
 struct sample_rows {
+  static std::size_t held() { return 0; }
+  static std::size_t staged() { return 0; }
+  static void commit() {}
   static index workspace_size() { return 0; }
 };
-template <class M>
-  requires shows_matrix<M>
-struct sample_rows<M> {
-  linalg::sample_side<M> side;
 
-  /// The rows of every view, or of one; nullptr where their squares leave the range of the element type or are not finite:
-  /// moments know what to do then.
+/// The rows that P is of and the filter of their covariance, in two halves: what is held, and what a step has staged.
+template <class M>
+class sample_rows<M, true> {
+ public:
+  /// Stages the rows of every view, or of one; nullptr where their squares leave the range of the element type or are not
+  /// finite: moments know what to do then. A half that may be committed finds the other one's tensors made as well.
   template <class Z>
-  M const* stack(Z const& z, std::size_t only, index rows, index f) {
-    M* y = nullptr;
+  M const* stage(linalg::rational_design const& r, Z const& z, std::size_t only, index rows, index f, bool commits) {
+    M *y = nullptr, *u = nullptr;
     index at = 0;
     each_view(z, [&](std::size_t i, auto const& x) {
       if (only != every_view && i != only) return;
-      if (!y) y = &work_.get(0, x, rows, f);
-      auto const all = detail::operand(*y);
-      auto block = view_matrix(&all(at, 0), shape_of(x).rows(), f, all.stride[0], all.stride[1]);
+      if (!y) {
+        if (commits) keep_held(), place(held_, x, rows, f);
+        std::tie(y, u) = place(staged(), x, rows, f);
+      }
+      rows_of_view_ = shape_of(x).rows();
+      auto block = part(*y, at);
       auto const d = detached(x);
       copy(d.get(), block);
-      at += shape_of(x).rows();
+      at += rows_of_view_;
     });
+    only_ = only;
     double const mean_square = dot(*y, *y) / static_cast<double>(rows * f);
-    return mean_square >= 1e-12 && mean_square <= 1e12 ? y : nullptr;
+    bool const fits = mean_square >= 1e-12 && mean_square <= 1e12;
+    return fits && sides_[staged()].refresh(r, *y, *u, work_) ? y : nullptr;
   }
-  index workspace_size() const { return work_.size() + side.workspace_size(); }
+  void commit() { held_ = staged(), holds_ = true; }
+  std::size_t held() const { return held_; }
+  std::size_t staged() const { return 1 - held_; }
+
+  M const& rows(std::size_t half) const { return sides_[half].rows(); }
+  /// Not finite where what is staged is not.
+  double squares() const { return sides_[staged()].norm() + dot(sides_[staged()].inner(), sides_[staged()].inner()); }
+  /// p <- P, the root of S by the design.
+  void matrix(std::size_t half, M& p) { sides_[half].matrix(root(half), p, work_); }
+  /// out <- x (a P + b I), x any rows; or, of the half that is staged, those of a view.
+  template <class X>
+  void apply(std::size_t half, std::size_t view, double a, X const& x, double b, M& out) {
+    auto const& side = sides_[half];
+    if (view == every_view) return side.apply(a * root(half), x, b, out, work_);
+    index const first = only_ == every_view ? static_cast<index>(view) * rows_of_view_ : 0;
+    side.apply_along(part(side.gram(work_), first), a * root(half), x, b, out, work_);
+  }
+  index workspace_size() const { return kept_.size() + work_.size(); }
 
  private:
-  workspace<M> work_;
+  double root(std::size_t half) const { return std::sqrt(sides_[half].norm()); }
+  /// Y and U of a half.
+  template <class L>
+  std::pair<M*, M*> place(std::size_t half, L const& like, index n, index f) {
+    return {&kept_.get(2 * half, like, n, f), &kept_.get(2 * half + 1, like, n, n)};
+  }
+  // Used just now: not what gives way to a fifth shape.
+  void keep_held() {
+    if (holds_) place(held_, rows(held_), shape_of(rows(held_)).rows(), shape_of(rows(held_)).cols());
+  }
+  // A view's rows of m.
+  auto part(M& m, index first) const {
+    auto const all = detail::operand(m);
+    return view_matrix(&all(first, 0), rows_of_view_, shape_of(m).cols(), all.stride[0], all.stride[1]);
+  }
+
+  linalg::sample_side<M> sides_[2];
+  workspace<M> kept_, work_;
+  std::size_t held_ = 0, only_ = every_view;
+  bool holds_ = false;
+  index rows_of_view_ = 0;
+};
+
+/// What a step does with P + alpha I, by the matrix or, where there is none, by the rows that P is of.
+template <class M, bool Known>
+class applied_predictor {
+ public:
+  explicit applied_predictor(M const& p) : p_(&p) {}
+  /// For the staged half's view, or for any latents.
+  applied_predictor(sample_rows<M, Known>& rows, std::size_t half, double alpha, std::size_t view = every_view)
+      : rows_(&rows), half_(half), view_(view), alpha_(alpha) {}
+  applied_predictor for_any() const {
+    applied_predictor p = *this;
+    p.view_ = every_view;
+    return p;
+  }
+
+  /// f x f.
+  shape extent() const {
+    if constexpr (Known)
+      if (rows_) return {shape_of(rows_->rows(half_)).cols(), shape_of(rows_->rows(half_)).cols()};
+    return shape_of(*p_);
+  }
+  /// out <- x (P + alpha I).
+  template <compatible<M> X>
+  void apply(X const& x, M& out) const {
+    if constexpr (Known)
+      if (rows_) return rows_->apply(half_, view_, 1, x, alpha_, out);
+    gemm(1.0, x, op::none, *p_, op::none, 0.0, out);
+  }
+  /// out <- a g (P + alpha I)^T. By rows P is symmetric.
+  void apply_adjoint(double a, M const& g, M& out) const {
+    if constexpr (Known)
+      if (rows_) return rows_->apply(half_, every_view, a, g, a * alpha_, out);
+    gemm(a, g, op::none, *p_, op::transpose, 0.0, out);
+  }
+
+ private:
+  M const* p_ = nullptr;
+  sample_rows<M, Known>* rows_ = nullptr;
+  std::size_t half_ = 0, view_ = every_view;
+  double alpha_ = 0;
 };
 
 }  // namespace selfpred::detail
