@@ -6,6 +6,9 @@
 #include <selfpred/host/operations.hpp>
 #include <selfpred/host/panels.hpp>
 #include <vector>
+#ifdef SELFPRED_WITH_BLAS
+#include <selfpred/host/blas.hpp>
+#endif
 
 namespace selfpred::detail {
 
@@ -103,9 +106,32 @@ void eigen_products<S>::gemm_symmetric(S a, in x, in y, S b, out z) {
   if (z.rows() > 0) panels<S>::symmetric_product(a, x, y, gram, b, z);
 }
 
+#ifdef SELFPRED_WITH_BLAS
+template <class S>
+struct engine_products : blas_products<S>, eigen_products<S> {
+  using blas_products<S>::gemm;
+  using eigen_products<S>::gemm_symmetric;
+};
+#else
+template <class S>
+using engine_products = eigen_products<S>;
+#endif
 template <>
-struct host_products<float> : eigen_products<float> {};
+struct host_products<float> : engine_products<float> {};
 template <>
-struct host_products<double> : eigen_products<double> {};
+struct host_products<double> : engine_products<double> {};
 
 }  // namespace selfpred::detail
+
+namespace selfpred {
+
+/// Whether products, solves and inverses in host memory have the same bits whatever the number of threads: true of the
+/// library's own kernels, which are for the thread that calls them. With SELFPRED_WITH_BLAS the promise is withdrawn: a
+/// threaded BLAS may add up in another order. Eigendecompositions, which are Eigen's, are outside of it in either case.
+#ifdef SELFPRED_WITH_BLAS
+inline constexpr bool host_products_are_reproducible = false;
+#else
+inline constexpr bool host_products_are_reproducible = true;
+#endif
+
+}  // namespace selfpred
