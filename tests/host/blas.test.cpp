@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Products by BLAS against sums in long double: sizes, strides, what is not read and what is not written. With `Most` a
 // few, every path of a product larger than an int is walked.
+#include <sys/mman.h>
+
 #include <selfpred/host/blas.hpp>
 
 #include "support/allocations.hpp"
@@ -17,11 +19,12 @@ namespace {
 
 constexpr double guard = -77;
 
-// Strides of m x n elements: dense and padded, either order, backwards, with gaps both ways, one element for a row or all.
-enum class layout { columns, rows, padded_columns, padded_rows, upwards, leftwards, gaps, one_row, one_value };
-constexpr layout all_layouts[] = {layout::columns,     layout::rows,    layout::padded_columns,
-                                  layout::padded_rows, layout::upwards, layout::leftwards,
-                                  layout::gaps,        layout::one_row, layout::one_value};
+// Strides of m x n elements: dense and padded, either order, backwards, with gaps both ways; read only:
+// one row, one element, one element for a diagonal.
+enum class layout { columns, rows, padded_columns, padded_rows, upwards, leftwards, gaps, one_row, one_value, hankel };
+constexpr layout all_layouts[] = {layout::columns,   layout::rows,      layout::padded_columns, layout::padded_rows,
+                                  layout::upwards,   layout::leftwards, layout::gaps,           layout::one_row,
+                                  layout::one_value, layout::hankel};
 constexpr layout writable_layouts[] = {layout::columns,     layout::rows,    layout::padded_columns,
                                        layout::padded_rows, layout::upwards, layout::leftwards,
                                        layout::gaps};
@@ -61,6 +64,9 @@ struct placed {
         break;
       case layout::one_value:
         view = sp::view_matrix(p, m, n, 0, 0);
+        break;
+      case layout::hankel:
+        view = sp::view_matrix(p, m, n, 1, 1);
         break;
     }
   }
@@ -150,6 +156,25 @@ TEMPLATE_TEST_CASE("blas: sizes and leading dimensions beyond what it counts wit
           try_product<TestType, 7>(m, n, k, layout::padded_rows, how, layout::padded_columns);
         }
   SUCCEED();
+}
+
+TEST_CASE("blas: columns further apart than an int counts are packed", "[host][blas]") {
+  constexpr sp::index step = sp::index{1} << 31;
+  std::size_t const bytes = (static_cast<std::size_t>(step) + 2) * sizeof(float);  // two pages of them are touched
+  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) {
+    WARN("no 8 GiB of addresses here");
+    return;
+  }
+  auto far = sp::view_matrix(static_cast<float*>(memory), 2, 2, 1, step);
+  dense const x = eighths(2, 2, 1), y = eighths(2, 2, 2);
+  placed<float> near(2, 2, layout::rows), z(2, 2, layout::columns);
+  near.fill(y), sp::copy_in(x.v, far);
+  sp::detail::blas_products<float>::gemm(1, far, near.view, 0, z.view);
+  expect_equal("x far apart", read(z.view), product(1, x, sp::op::none, y, sp::op::none));
+  sp::detail::blas_products<float>::gemm(1, near.view, near.view, 0, far);
+  expect_equal("z far apart", read(far), product(1, y, sp::op::none, y, sp::op::none));
+  munmap(memory, bytes);
 }
 
 TEST_CASE("blas: the verbs call it, and nothing is allocated once its buffers have grown", "[host][blas]") {
