@@ -2,6 +2,8 @@
 # find_package(selfpred [COMPONENTS eigen torch xtensor checkpoint]): the core alone needs nothing; each component looks for its own libraries.
 include(${CMAKE_CURRENT_LIST_DIR}/selfpredTargets.cmake)
 
+set(_selfpred_with_blas @SELFPRED_WITH_BLAS@) # as it was installed
+
 macro(selfpred_find_eigen) # no version: Eigen 3.4 and 5 refuse each other's requests
   if(NOT TARGET Eigen3::Eigen)
     find_package(Eigen3 CONFIG QUIET)
@@ -10,6 +12,15 @@ macro(selfpred_find_eigen) # no version: Eigen 3.4 and 5 refuse each other's req
     set(_selfpred_library Eigen3::Eigen)
   else()
     set(_selfpred_library)
+  endif()
+  if(_selfpred_library AND _selfpred_with_blas)
+    find_package(BLAS QUIET)
+    if(BLAS_FOUND)
+      list(APPEND _selfpred_library BLAS::BLAS)
+    else()
+      set(_selfpred_library)
+      string(APPEND _selfpred_hint "; it was installed with SELFPRED_WITH_BLAS, which needs a BLAS: apt-get install libopenblas-dev")
+    endif()
   endif()
 endmacro()
 
@@ -52,11 +63,15 @@ foreach(component IN LISTS selfpred_FIND_COMPONENTS)
   if(selfpred_${component}_FOUND AND NOT TARGET selfpred::${component})
     add_library(selfpred::${component} INTERFACE IMPORTED)
     target_link_libraries(selfpred::${component} INTERFACE selfpred::selfpred ${_selfpred_library})
+    if("BLAS::BLAS" IN_LIST _selfpred_library)
+      target_compile_definitions(selfpred::${component} INTERFACE SELFPRED_WITH_BLAS=1)
+    endif()
   elseif(NOT selfpred_${component}_FOUND AND selfpred_FIND_REQUIRED_${component})
     set(selfpred_FOUND FALSE)
     list(APPEND selfpred_NOT_FOUND_MESSAGE "${_selfpred_hint}")
   endif()
 endforeach()
 list(JOIN selfpred_NOT_FOUND_MESSAGE "\n" selfpred_NOT_FOUND_MESSAGE)
+unset(_selfpred_with_blas)
 unset(_selfpred_hint)
 unset(_selfpred_library)

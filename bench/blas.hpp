@@ -23,6 +23,8 @@ void dsyrk_(char const*, char const*, int const*, int const*, double const*, dou
                           std::size_t);
 [[gnu::weak]] void ssyevd_(char const*, char const*, int const*, float*, int const*, float*, float*, int const*, int*,
                            int const*, int*, std::size_t, std::size_t);
+[[gnu::weak]] void dsyevd_(char const*, char const*, int const*, double*, int const*, double*, double*, int const*,
+                           int*, int const*, int*, std::size_t, std::size_t);
 [[gnu::weak]] void dposv_(char const*, int const*, int const*, double*, int const*, double*, int const*, int*,
                           std::size_t);
 [[gnu::weak]] void spotrf_(char const*, int const*, float*, int const*, int*, std::size_t);
@@ -88,14 +90,21 @@ void inverse(dense<S>& x) {
     dpotri_("L", &n, x.data(), &n, &info, 1);
   }
 }
-inline bool has_syevd() { return ssyevd_ != nullptr; }
+inline bool has_syevd() { return ssyevd_ && dsyevd_; }
 /// Eigenvalues, ascending, and eigenvectors in the columns of x; `work` lives on.
-inline void syevd(dense<float>& x, Eigen::VectorXf& values, std::vector<float>& work, std::vector<int>& integers) {
+template <class S>
+void syevd(dense<S>& x, Eigen::Matrix<S, Eigen::Dynamic, 1>& values, std::vector<S>& work, std::vector<int>& integers) {
   int const n = rows(x), size = 1 + 6 * n + 2 * n * n, integer_size = 3 + 5 * n;
   work.resize(static_cast<std::size_t>(size)), integers.resize(static_cast<std::size_t>(integer_size));
   values.resize(n);
   int info = 0;
-  ssyevd_("V", "L", &n, x.data(), &n, values.data(), work.data(), &size, integers.data(), &integer_size, &info, 1, 1);
+  auto const run = [&](auto routine) {
+    routine("V", "L", &n, x.data(), &n, values.data(), work.data(), &size, integers.data(), &integer_size, &info, 1, 1);
+  };
+  if constexpr (std::is_same_v<S, float>)
+    run(ssyevd_);
+  else
+    run(dsyevd_);
 }
 inline bool has_axpby() { return saxpby_ != nullptr; }
 inline void axpby(Eigen::Index n, float a, float const* x, float b, float* y) {

@@ -27,8 +27,8 @@ double cube(Index f) { return std::pow(static_cast<double>(f), 3); }
 
 // `run` writes y, and nothing else that the others read.
 template <class S, class Run>
-void enter(bench::comparison& c, std::string const& name, shared<S> const& y, Run run) {
-  c.variants.push_back({name, run, [=] { return bench::values(*y); }});
+void enter(bench::comparison& c, std::string const& name, shared<S> const& y, Run run, bool same_kernel = false) {
+  c.variants.push_back({name, run, [=] { return bench::values(*y); }, same_kernel});
 }
 
 template <class S>
@@ -85,6 +85,25 @@ bench::comparison covariance(Index b, Index f) {
   });
 #endif
   c.limit = bench::fma_peak<S>(static_cast<double>(b) * static_cast<double>(f * (f + 1)));
+  return c;
+}
+
+// The ordinary product, b x f by f x f. With products by BLAS ours is one call of the peer's, and tells nothing of ours.
+template <class S>
+bench::comparison product(Index b, Index f) {
+  bench::comparison c;
+  c.tolerance = tolerance<S>;
+  auto const x = keep<S>(bench::latents<S>(b, f, 1)), y = keep<S>(bench::latents<S>(f, f, 2));
+  auto const z = keep<S>(*x), by_eigen = keep<S>(*x);
+  enter<S>(c, "ours", z, [=] { selfpred::gemm(1.0, *x, op::none, *y, op::none, 0.0, *z); });
+  if (!bench::products_by_blas)
+    enter<S>(c, "Eigen product", by_eigen, [=] { bench::by_eigen::multiply(*x, *y, *by_eigen); });
+#ifdef SELFPRED_BENCH_BLAS
+  auto const g = keep<S>(*x);
+  enter<S>(
+      c, bench::blas::name() + " gemm", g, [=] { bench::by_gemm::multiply(*x, *y, *g); }, bench::products_by_blas);
+#endif
+  c.limit = bench::fma_peak<S>(2 * static_cast<double>(b) * static_cast<double>(f * f));
   return c;
 }
 
@@ -150,6 +169,12 @@ int main(int argc, char** argv) {
   for (auto const& [b, f] :
        {std::pair<Index, Index>{4096, 64}, {1024, 256}, {4096, 256}, {1024, 512}, {4096, 512}, {4096, 2048}})
     suite.add("covariance " + std::to_string(b) + "x" + std::to_string(f), [=] { return covariance<float>(b, f); });
+  for (auto const& [b, f] :
+       {std::pair<Index, Index>{64, 64}, {4096, 64}, {256, 256}, {1024, 256}, {512, 512}, {1024, 512}}) {
+    std::string const name = "product " + std::to_string(b) + "x" + std::to_string(f);
+    suite.add(name, [=] { return product<float>(b, f); });
+    if (b == 1024) suite.add(name + " double", [=] { return product<double>(b, f); });
+  }
   for (Index f : {256, 512})
     suite.add("covariance 1024x" + std::to_string(f) + " double", [=] { return covariance<double>(1024, f); });
   return suite.finish();

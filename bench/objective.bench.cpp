@@ -80,6 +80,53 @@ bench::comparison few_rows_step(Index b, Index f) {
   c.limit = bench::fma_peak<float>(7 * n * n * static_cast<double>(f) + 6 * n * n * n);
   return c;
 }
+// A training step round it: of each of two views the last layer's product z = x W of 512 features, the objective, and its
+// dW = x^T dL/dz. Ours makes a new P in every step, "without predictor" keeps the first: what it saves is the share of
+// moments and rule.
+struct layer {
+  static constexpr Index inputs = 512;
+  matrix_f x1, x2, w, z1, z2, t1, t2, dw1, dw2;
+
+  layer(Index b, Index f)
+      : x1(bench::latents(b, inputs, 1)), x2(bench::latents(b, inputs, 2)), w(bench::latents(inputs, f, 3) / 16),
+        z1(b, f), z2(b, f), t1(bench::latents(b, f, 4)), t2(bench::latents(b, f, 5)), dw1(inputs, f), dw2(inputs, f) {}
+  template <class Objective>
+  void step(Objective& objective) {
+    using selfpred::op;
+    selfpred::gemm(1.0, x1, op::none, w, op::none, 0.0, z1);
+    selfpred::gemm(1.0, x2, op::none, w, op::none, 0.0, z2);
+    auto const r = objective.step(z1, z2, selfpred::stop_gradient(t1), selfpred::stop_gradient(t2));
+    selfpred::gemm(1.0, x1, op::transpose, r.gradient1, op::none, 0.0, dw1);
+    selfpred::gemm(1.0, x2, op::transpose, r.gradient2, op::none, 0.0, dw2);
+  }
+  static double operations(Index b, Index f) {
+    return 8 * static_cast<double>(b) * static_cast<double>(f) * static_cast<double>(inputs);
+  }
+};
+
+bench::comparison training_step(Index b, Index f) {
+  bench::comparison c;
+  auto const k = std::make_shared<layer>(b, f);
+  for (bool const refreshes : {true, false}) {
+    auto const objective = std::make_shared<selfpred::objective<matrix_f, selfpred::newton_schulz>>(
+        selfpred::newton_schulz{.iterations = 9},
+        selfpred::objective_options{.alpha = 0.3, .update_every = refreshes ? 1 : std::int64_t{1} << 62});
+    c.variants.push_back({refreshes ? "ours" : "without predictor", [=] { k->step(*objective); },
+                          [=] { return bench::values(k->dw1, k->dw2); }});
+    c.variants.back().share = !refreshes;
+  }
+  auto const bf2 = static_cast<double>(b) * static_cast<double>(f * f), encoder = layer::operations(b, f);
+  std::fprintf(stderr, "S is %.1f %% of the encoder's operations of %ld x %ld x %ld\n", 100 * 2 * bf2 / encoder,
+               static_cast<long>(b), static_cast<long>(layer::inputs), static_cast<long>(f));
+  c.limit = bench::fma_peak<float>(encoder + 2 * bf2 + 3 * std::pow(static_cast<double>(f), 3) + 8 * bf2);
+  return c;
+}
+void training_steps(bench::suite& suite) {
+  for (Index b : {1024, 4096})
+    for (Index f : {64, 128, 256})
+      suite.add("training step " + std::to_string(b) + "x512x" + std::to_string(f),
+                [=] { return training_step(b, f); });
+}
 
 }  // namespace
 
@@ -90,5 +137,6 @@ int main(int argc, char** argv) {
               [=] { return newton_schulz_step(b, f); });
   for (auto const& [b, f] : {std::pair<Index, Index>{128, 512}, {128, 2048}, {256, 2048}})
     suite.add("few rows 2x" + std::to_string(b) + "x" + std::to_string(f), [=] { return few_rows_step(b, f); });
+  training_steps(suite);
   return suite.finish();
 }

@@ -85,12 +85,14 @@ bench::comparison recursion(Index f, Rule rule, int n, double tolerance) {
 }
 
 // The exact root. Peers: eigendecompositions, V sqrt(l) V^T.
+template <class S>
 bench::comparison square_root(Index f, selfpred::evaluation how, double tolerance) {
-  auto const k = std::make_shared<problem<float>>(f, 0.03);
+  using matrix = bench::matrix<S>;
+  auto const k = std::make_shared<problem<S>>(f, 0.03);
   auto c = ours(k, selfpred::direct_pred{.evaluate = how});
   c.tolerance = tolerance * k->root_units();
-  auto const solver = std::make_shared<Eigen::SelfAdjointEigenSolver<matrix_f>>(f);
-  auto const p = std::make_shared<matrix_f>(f, f), left = std::make_shared<matrix_f>(f, f);
+  auto const solver = std::make_shared<Eigen::SelfAdjointEigenSolver<matrix>>(f);
+  auto const p = std::make_shared<matrix>(f, f), left = std::make_shared<matrix>(f, f);
   c.variants.push_back({"Eigen SelfAdjointEigenSolver",
                         [=] {
                           solver->compute(k->s);
@@ -101,14 +103,14 @@ bench::comparison square_root(Index f, selfpred::evaluation how, double toleranc
 #ifdef SELFPRED_BENCH_BLAS
   if (bench::blas::has_syevd()) {
     struct scratch {
-      matrix_f v, left, p;
-      Eigen::VectorXf l;
-      std::vector<float> work;
+      matrix v, left, p;
+      Eigen::Matrix<S, Eigen::Dynamic, 1> l;
+      std::vector<S> work;
       std::vector<int> integers;
     };
     auto const r = std::make_shared<scratch>();
     r->p.resize(f, f);
-    c.variants.push_back({bench::blas::name() + " ssyevd",
+    c.variants.push_back({bench::blas::name() + (sizeof(S) == 4 ? " ssyevd" : " dsyevd"),
                           [=] {
                             r->v = k->s;
                             bench::blas::syevd(r->v, r->l, r->work, r->integers);
@@ -122,7 +124,8 @@ bench::comparison square_root(Index f, selfpred::evaluation how, double toleranc
   struct tensors {
     torch::Tensor s, p;
   };
-  auto const t = std::make_shared<tensors>(tensors{torch::from_blob(k->s.data(), {f, f}), {}});
+  auto const t = std::make_shared<tensors>(
+      tensors{torch::from_blob(k->s.data(), {f, f}, torch::CppTypeToScalarType<S>::value), {}});
   at::set_num_threads(1);
   c.variants.push_back({"libtorch eigh",
                         [=] {
@@ -131,11 +134,11 @@ bench::comparison square_root(Index f, selfpred::evaluation how, double toleranc
                           t->p = torch::matmul(v * l.clamp_min(0).sqrt(), v.t());
                         },
                         [=] {
-                          matrix_f const r = Eigen::Map<matrix_f const>(t->p.contiguous().data_ptr<float>(), f, f);
+                          matrix const r = Eigen::Map<matrix const>(t->p.contiguous().template data_ptr<S>(), f, f);
                           return bench::values(r);
                         }});
 #endif
-  c.limit = bench::fma_peak<float>(3 * cube(f));
+  c.limit = bench::fma_peak<S>(3 * cube(f));
   return c;
 }
 
@@ -189,15 +192,16 @@ bench::comparison few_rows(Index b, Index f, bool averaged, double tolerance) {
   return c;
 }
 
+template <class S>
 bench::comparison linear_regression(Index f) {
-  auto const k = std::make_shared<problem<float>>(f, 0.3);
+  auto const k = std::make_shared<problem<S>>(f, 0.3);
   auto c = ours(k, selfpred::linear_regression{});
-  auto const p = std::make_shared<matrix_f>();
+  auto const p = std::make_shared<bench::matrix<S>>();
   c.variants.push_back({"Eigen LLT", [=] { *p = k->s.llt().solve(k->x); }, [=] { return bench::values(*p); }});
 #ifdef SELFPRED_BENCH_BLAS
   if (bench::blas::has_lapack()) {
-    auto const a = std::make_shared<matrix_f>(), y = std::make_shared<matrix_f>();
-    c.variants.push_back({bench::blas::name() + " sposv",
+    auto const a = std::make_shared<bench::matrix<S>>(), y = std::make_shared<bench::matrix<S>>();
+    c.variants.push_back({bench::blas::name() + (sizeof(S) == 4 ? " sposv" : " dposv"),
                           [=] {
                             *a = k->s, *y = k->x;
                             bench::blas::posv(*a, *y);
@@ -205,7 +209,7 @@ bench::comparison linear_regression(Index f) {
                           [=] { return bench::values(*y); }});
   }
 #endif
-  c.limit = bench::fma_peak<float>(7.0 / 3.0 * cube(f));
+  c.limit = bench::fma_peak<S>(7.0 / 3.0 * cube(f));
   return c;
 }
 
@@ -247,16 +251,21 @@ int main(int argc, char** argv) {
     });
   }
   for (Index f : {256, 512, 2048}) {
-    suite.add("square root f=" + std::to_string(f) + " to 5e-4",
-              [=] { return square_root(f, evaluation::rational(5e-4), 5e-4); });
-    suite.add("square root f=" + std::to_string(f), [=] { return square_root(f, evaluation::automatic(), 1e-4); });
+    std::string const name = "square root f=" + std::to_string(f);
+    suite.add(name + " to 5e-4", [=] { return square_root<float>(f, evaluation::rational(5e-4), 5e-4); });
+    suite.add(name, [=] { return square_root<float>(f, evaluation::automatic(), 1e-4); });
+    if (f == 2048) continue;
+    suite.add(name + " by eigenvalues", [=] { return square_root<float>(f, evaluation::iteration(), 1e-4); });
+    suite.add(name + " by eigenvalues double", [=] { return square_root<double>(f, evaluation::iteration(), 1e-12); });
   }
   for (Index f : {512, 2048})
     for (bool const averaged : {false, true})
       suite.add("256 rows f=" + std::to_string(f) + (averaged ? " with EMA of P" : " to Q") + " to 3e-4",
                 [=] { return few_rows(256, f, averaged, 3e-4); });
-  for (Index f : {64, 256, 512})
-    suite.add("linear_regression f=" + std::to_string(f), [=] { return linear_regression(f); });
+  for (Index f : {64, 256, 512}) {
+    suite.add("linear_regression f=" + std::to_string(f), [=] { return linear_regression<float>(f); });
+    suite.add("linear_regression f=" + std::to_string(f) + " double", [=] { return linear_regression<double>(f); });
+  }
   for (Index f : {64, 256, 512}) suite.add("direct_copy f=" + std::to_string(f), [=] { return direct_copy(f); });
   return suite.finish();
 }

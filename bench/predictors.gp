@@ -6,9 +6,9 @@ set output "docs/figures/predictors.svg"
 set datafile separator ","
 set multiplot layout 1,2
 
-# Field 3 is our time, field 5 the peer's; f is what follows "f=" in the name.
-ours(name) = sprintf("< grep -E '^predictor/%s,' %s | sed -E 's/.* f=([0-9]+)[^,]*,/\\1,/' | sort -t, -k1n -u", name, file)
-peer(name) = sprintf("< grep -E '^predictor/%s,' %s | sed -E 's/.* f=([0-9]+)[^,]*,/\\1,/' | sort -t, -k1n -k5g | sort -t, -k1n -u -s", name, file)
+# Of the rows with our own products. Field 4 is our time, field 6 the peer's; f is what follows "f=" in the name.
+ours(name) = sprintf("< grep -E '^predictor/%s,1,own,' %s | sed -E 's/.* f=([0-9]+)[^,]*,/\\1,/' | sort -t, -k1n -u", name, file)
+peer(name) = sprintf("< grep -E '^predictor/%s,1,own,' %s | sed -E 's/.* f=([0-9]+)[^,]*,/\\1,/' | sort -t, -k1n -k6g | sort -t, -k1n -u -s", name, file)
 
 set title "Newton-Schulz, n = 9: time against f"
 set logscale xy
@@ -17,10 +17,10 @@ set xlabel "f"
 set ylabel "ms, one thread"
 set grid
 set key right bottom
-plot peer("newton_schulz 9 f=[0-9]+ to 1e-5") using 1:5 with linespoints linecolor rgb "#555555" pointtype 7 title "the literal recursion, best product", \
-  ours("newton_schulz 9 f=[0-9]+ recursion") using 1:3 with linespoints linecolor rgb "#ccbb44" pointtype 7 title "recursion, one triangle", \
-  ours("newton_schulz 9 f=[0-9]+ to 1e-5") using 1:3 with linespoints linecolor rgb "#4477aa" pointtype 7 title "six inverses, 1e-5", \
-  ours("newton_schulz 9 f=[0-9]+ to 3e-4") using 1:3 with linespoints linecolor rgb "#aa3377" pointtype 7 title "three inverses, 3e-4"
+plot peer("newton_schulz 9 f=[0-9]+ to 1e-5") using 1:6 with linespoints linecolor rgb "#555555" pointtype 7 title "the literal recursion, best product", \
+  ours("newton_schulz 9 f=[0-9]+ recursion") using 1:4 with linespoints linecolor rgb "#ccbb44" pointtype 7 title "recursion, one triangle", \
+  ours("newton_schulz 9 f=[0-9]+ to 1e-5") using 1:4 with linespoints linecolor rgb "#4477aa" pointtype 7 title "six inverses, 1e-5", \
+  ours("newton_schulz 9 f=[0-9]+ to 3e-4") using 1:4 with linespoints linecolor rgb "#aa3377" pointtype 7 title "three inverses, 3e-4"
 
 set title "Ratio to the best peer, f = 512"
 unset logscale
@@ -33,10 +33,10 @@ set format x "1e%T"
 set xrange [3e-6:1e-3]
 set yrange [1:100]
 set key right top
-at(name) = sprintf("< grep -E '^predictor/%s,' %s | sed -E 's/.* to ([0-9e.-]+),/\\1,/' | sort -t, -k1g -k5g | sort -t, -k1g -u -s", name, file)
-plot at("newton_schulz 9 f=512 to [^,]*") using 1:6 with linespoints pointtype 7 linecolor rgb "#4477aa" title "Newton-Schulz, 9", \
-  at("newton_schulz 7 . 7 f=512 to [^,]*") using 1:6 with points pointtype 7 linecolor rgb "#228833" title "NS^2, 7 + 7", \
-  at("stiefel 9 f=512 to [^,]*") using 1:6 with points pointtype 5 linecolor rgb "#ccbb44" title "Stiefel, 9", \
-  at("visser 50 f=512 to [^,]*") using 1:6 with points pointtype 7 linecolor rgb "#ee6677" title "Visser, 50", \
-  at("square root f=512 to [^,]*") using 1:6 with points pointtype 9 linecolor rgb "#aa3377" title "exact root (over eigendecompositions)"
+at(name) = sprintf("< grep -E '^predictor/%s,1,own,' %s | sed -E 's/.* to ([0-9e.-]+),/\\1,/' | sort -t, -k1g -k6g | sort -t, -k1g -u -s", name, file)
+plot at("newton_schulz 9 f=512 to [^,]*") using 1:7 with linespoints pointtype 7 linecolor rgb "#4477aa" title "Newton-Schulz, 9", \
+  at("newton_schulz 7 . 7 f=512 to [^,]*") using 1:7 with points pointtype 7 linecolor rgb "#228833" title "NS^2, 7 + 7", \
+  at("stiefel 9 f=512 to [^,]*") using 1:7 with points pointtype 5 linecolor rgb "#ccbb44" title "Stiefel, 9", \
+  at("visser 50 f=512 to [^,]*") using 1:7 with points pointtype 7 linecolor rgb "#ee6677" title "Visser, 50", \
+  at("square root f=512 to [^,]*") using 1:7 with points pointtype 9 linecolor rgb "#aa3377" title "exact root (over eigendecompositions)"
 unset multiplot

@@ -15,6 +15,6 @@ set grid ytics
 set yrange [0:*]
 unset key
 select = sprintf("<grep '^%s/' %s", group, file)
-label(i) = stringcolumn(1)[strlen(group)+2:] . ": " . stringcolumn(4)
-plot select using 0:6:xtic(label(0)) with boxes linecolor rgb "#4477aa", \
+label(i) = stringcolumn(1)[strlen(group)+2:] . ", " . stringcolumn(3) . ": " . stringcolumn(5)
+plot select using 0:7:xtic(label(0)) with boxes linecolor rgb "#4477aa", \
   1 with lines linecolor rgb "#aa3377"

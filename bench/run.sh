@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# run.sh [group [arguments of Google Benchmark]]: sets up what is missing, builds the benchmarks, runs one group or all.
+# run.sh [group [arguments of Google Benchmark]]: sets up what is missing, builds the benchmarks, runs one group or all,
+# each with the library's own products and, where there are products, with those of the peers' BLAS.
 # Each case runs beside its peers, interleaved; the ratios go to build/bench/ratios.csv, where other groups' rows stay.
 set -eu
 cd "$(dirname "$0")/.."
@@ -19,6 +20,8 @@ group=${1:-'*'}
 if [ $# -gt 0 ]; then shift; fi
 for program in build/bench/bench/selfpred_bench_$group; do
   [ -x "$program" ] || { echo "there is no group '$group'" >&2 && exit 1; }
+  case $program in *_blas) continue ;; esac # after its own
   "$program" "$@"
+  if [ -x "${program}_blas" ]; then "${program}_blas" "$@"; fi
 done
 if [ -f "$SELFPRED_BENCH_RATIOS" ]; then echo "ratios: $SELFPRED_BENCH_RATIOS"; fi

@@ -4,6 +4,7 @@
 #pragma once
 #include <benchmark/benchmark.h>
 
+#include <chrono>
 #include <cmath>
 #include <ctime>
 #include <functional>
@@ -20,7 +21,8 @@ struct variant {
   std::string name;  // the first of a case is ours
   std::function<void()> run;
   std::function<std::vector<double>()> result;
-  bool same_kernel = false;  // ours is one call of this peer's kernel
+  bool same_kernel = false;  // ours is one call of this peer's kernel: its ratio says nothing, and meets no goal
+  bool share = false;        // ours without a part: 1 - ratio is that part's share of ours
 };
 
 struct comparison {
@@ -40,6 +42,8 @@ class suite {
     words.insert(words.end(), argv + 1, argv + argc);
     std::vector<char*> arguments;
     for (auto& w : words) arguments.push_back(w.data());
+    repetitions_given_ = std::any_of(argv + 1, argv + argc,
+                                     [](std::string_view w) { return w.starts_with("--benchmark_repetitions="); });
     int count = static_cast<int>(arguments.size());
     arguments.push_back(nullptr);
     benchmark::Initialize(&count, arguments.data());
@@ -48,7 +52,7 @@ class suite {
     if (filter_ == "all" || filter_ == ".") filter_.clear();
     Eigen::setNbThreads(1);
     blas_ = blas::start();
-    std::fprintf(stderr, "%s: %s\n", group_.c_str(), about().c_str());
+    std::fprintf(stderr, "%s, products %s: %s\n", group_.c_str(), engine_name, about().c_str());
   }
 
   /// Runs a case at once, and frees its data. The filter of Google Benchmark's command line picks cases.
@@ -56,16 +60,18 @@ class suite {
     std::string const full = group_ + "/" + name;
     if (!filter_.empty() && !std::regex_search(full, std::regex(filter_))) return;
     comparison const c = make();
-    expect_agreement(full, c);
+    double const seconds = expect_agreement(full, c);
 
     benchmark::ClearRegisteredBenchmarks();
-    auto const enter = [](std::string const& label, std::function<void()> const& run) {
-      benchmark::RegisterBenchmark(label.c_str(), [&run](benchmark::State& state) {
+    auto const enter = [&](std::string const& label, std::function<void()> const& run) {
+      auto* const entered = benchmark::RegisterBenchmark(label.c_str(), [&run](benchmark::State& state) {
         for (auto _ : state) {
           run();
           benchmark::ClobberMemory();
         }
-      })->Unit(benchmark::kMillisecond);
+      });
+      entered->Unit(benchmark::kMillisecond);
+      if (!repetitions_given_) entered->Repetitions(repetitions(seconds));
     };
     for (auto const& v : c.variants) enter(v.name, v.run);
     if (c.limit.run) enter("limit", c.limit.run);
@@ -78,10 +84,10 @@ class suite {
     double const least = c.limit.run ? c.limit.scale * times.median("limit") : 0;
     for (std::size_t i = 1; i < c.variants.size(); ++i) {
       auto const& v = c.variants[i];
-      rows_.push_back({full, ours, v.name, times.median(v.name), least / ours, v.same_kernel});
+      rows_.push_back({full, ours, v.name, times.median(v.name), least / ours, v.same_kernel, v.share});
     }
-    auto const& best = best_of(full);
-    std::fprintf(stderr, "%s: %.4g ms, %.2fx %s\n", full.c_str(), ours, best.ratio(), best.peer.c_str());
+    auto const& best = best_of([&](ratio_row const& r) { return r.name == full; });
+    std::fprintf(stderr, "%s: %.4g ms, %s: %s\n", full.c_str(), ours, best.peer.c_str(), best.verdict().c_str());
   }
 
   /// Writes the file and prints the table; what main returns.
@@ -92,15 +98,14 @@ class suite {
       std::fprintf(stderr, "cannot write %s\n", path.c_str());
       return 1;
     }
-    std::printf("%-46s %11s  %-32s %7s %7s\n", "case, one thread", "ours ms", "best peer", "ratio", "limit");
-    std::string last;
+    std::printf("%-46s %11s  %-32s %11s %7s\n", ("one thread, products " + std::string(engine_name)).c_str(), "ours ms",
+                "best peer", "ratio", "limit");
+    std::set<std::string> printed;
     for (auto const& r : rows_) {
-      if (r.name == last) continue;
-      last = r.name;
-      auto const& best = best_of(r.name);
-      std::string const peer = best.peer + (best.same_kernel ? " (same kernel)" : "");
-      std::printf("%-46s %11.4g  %-32s %7.2f %7.2f\n", r.name.c_str(), best.ours_ms, peer.c_str(), best.ratio(),
-                  best.limit_fraction);
+      if (!printed.insert(r.case_name()).second) continue;
+      auto const& best = best_of([&](ratio_row const& other) { return other.case_name() == r.case_name(); });
+      std::printf("%-46s %11.4g  %-32s %11s %7.2f\n", r.name.c_str(), best.ours_ms, best.peer.c_str(),
+                  best.verdict().c_str(), best.limit_fraction);
     }
     return 0;
   }
@@ -121,11 +126,16 @@ class suite {
     }
   };
 
-  static void expect_agreement(std::string const& name, comparison const& c) {
+  // The seconds that all variants took, once each.
+  static double expect_agreement(std::string const& name, comparison const& c) {
+    using clock = std::chrono::steady_clock;
     std::vector<double> expected;
+    clock::duration taken{};
     for (auto const& v : c.variants) {
       c.reset();
+      auto const start = clock::now();
       v.run();
+      taken += clock::now() - start;
       auto const got = v.result();
       if (expected.empty()) expected = got;
       double difference = 0, norm = 0;
@@ -138,11 +148,18 @@ class suite {
       }
     }
     c.reset();
+    return std::chrono::duration<double>(taken).count();
   }
-  ratio_row const& best_of(std::string const& name) const {
+  // 11, or as many as fit into the time of a case, but never below 3.
+  static int repetitions(double seconds_of_one) {
+    constexpr double seconds_of_a_case = 20;
+    return static_cast<int>(std::clamp(seconds_of_a_case / seconds_of_one, 3.0, 11.0));
+  }
+  template <class Of>
+  ratio_row const& best_of(Of of) const {
     ratio_row const* best = nullptr;
     for (auto const& r : rows_)
-      if (r.name == name && (!best || r.peer_ms < best->peer_ms)) best = &r;
+      if (of(r) && (!best || r.peer_ms < best->peer_ms)) best = &r;
     return *best;
   }
   std::string about() const {
@@ -162,6 +179,7 @@ class suite {
   }
 
   std::string group_, filter_, blas_;
+  bool repetitions_given_ = false;
   std::vector<ratio_row> rows_;
 };
 

@@ -9,16 +9,21 @@ trap 'rm -rf "$work"' EXIT
 
 awk -F, '
 /^#/ || $1 == "case" { next }
-!($1 in best) { order[++n] = $1 }
-!($1 in best) || $5 < best[$1] { best[$1] = $5; row[$1] = $0 }
+!($1 in known) { known[$1] = ++n; name[n] = $1 }
+!(($1, $3) in best) || $6 < best[$1, $3] { best[$1, $3] = $6; row[$1, $3] = $0 }
 END {
-  print "| case | ours ms | best peer | peer ms | ratio | limit / ours |"
-  print "|---|---|---|---|---|---|"
-  for (i = 1; i <= n; ++i) {
-    split(row[order[i]], f, ",")
-    # A case with a comma in its name has one field more.
-    printf "| %s | %.3g | %s | %.3g | %.2f | %.2f |\n", f[1], f[3], f[4], f[5], f[6], f[7]
-  }
+  print "| case | products | ours ms | best peer | peer ms | ratio | limit / ours |"
+  print "|---|---|---|---|---|---|---|"
+  split("own blas", engines, " ")
+  for (i = 1; i <= n; ++i)
+    for (e = 1; e <= 2; ++e) {
+      if (!((name[i], engines[e]) in row)) continue
+      split(row[name[i], engines[e]], f, ",")
+      ratio = sprintf("%.2f", f[7])
+      if (f[5] ~ /^without /) ratio = sprintf("%.1f %% less", 100 * (1 - f[7]))
+      if (sub(/ \(same kernel\)/, "", f[1])) ratio = "same kernel"
+      printf "| %s | %s | %.3g | %s | %.3g | %s | %.2f |\n", f[1], f[3], f[4], f[5], f[6], ratio, f[8]
+    }
 }' "$ratios" >"$work/table"
 awk -v table="$work/table" '
 /<!-- table -->/ { print; while ((getline line < table) > 0) print line; skip = 1 }

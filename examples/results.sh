@@ -49,9 +49,9 @@ put() { # <file> <arguments of table>
 }
 
 put docs/results.md \
-  "alpha linear_probe nearest_neighbours loss feature_std effective_rank predictor_norm_over_alpha stable_rank trace polar_distance milliseconds_per_step predictor_share" \
-  'alpha;linear probe %;kNN %;loss;feature std;effective rank;\|\|P\|\|_2 / alpha;stable rank of P;trace of P;polar distance;ms per step;P %' \
-  "1 2 2 3 2 1 1 3 3 3 1 2"
+  "alpha linear_probe nearest_neighbours loss feature_std effective_rank predictor_norm_over_alpha stable_rank trace polar_distance milliseconds_per_step objective_share predictor_share" \
+  'alpha;linear probe %;kNN %;loss;feature std;effective rank;\|\|P\|\|_2 / alpha;stable rank of P;trace of P;polar distance;ms per step;objective %;P %' \
+  "1 2 2 3 2 1 1 3 3 3 1 2 2"
 put README.md "linear_probe nearest_neighbours effective_rank" "linear probe %;kNN %;effective rank" "2 2 1"
 gnuplot -c examples/figure.gp "$folder/table.csv" docs/figures/results.svg
 if [ -e "$folder/trajectory.csv" ]; then

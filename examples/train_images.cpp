@@ -75,9 +75,10 @@ struct outcome {
   std::vector<support::snapshot> points;
 };
 
-/// A way to learn: what a step calls, P before alpha I, and what the objective says of itself, if it does.
+/// A way to learn: what a step calls, the same with the P there is, P before alpha I, and what the objective says of
+/// itself; the second and the last where there are any.
 struct learner {
-  support::objective_step step;
+  support::objective_step step, loss;
   std::function<matrix()> predictor;
   std::function<sp::objective_status()> status;
 };
@@ -88,7 +89,7 @@ auto measure_training(task const& t, std::string const& name, learner const& how
   auto const look = [&](long step, matrix const& z1, matrix const& z2) {
     points.push_back(support::look_at(how.predictor(), z1, z2, step));
   };
-  auto run = support::train(t.data.train, t.data.side, t.settings, how.step, look, line);
+  auto run = support::train(t.data.train, t.data.side, t.settings, how.step, how.loss, look, line);
   auto result = measure_encoder(t, run.model);
   result[support::loss] = run.loss;
   if (how.status) {
@@ -99,6 +100,7 @@ auto measure_training(task const& t, std::string const& name, learner const& how
   result[support::stable_rank] = points.back().stable_rank, result[support::trace] = points.back().trace;
   result[support::polar_distance] = points.back().polar_distance;
   result[support::milliseconds] = run.milliseconds, result[support::share] = 100 * run.share;
+  result[support::predictor_share] = 100 * run.predictor_share;
   return {result, std::move(points)};
 }
 
@@ -132,7 +134,7 @@ auto linear(bool trained) {
                          t.settings);
       return result;
     };
-    return measure_training(t, r.name, {step, [&] { return predictor; }, {}});
+    return measure_training(t, r.name, {step, {}, [&] { return predictor; }, {}});
   };
 }
 
@@ -145,12 +147,15 @@ auto closed_form(Rule rule, sp::objective_options options = {}) {
     auto const step = [&](auto const& z1, auto const& z2, auto const& t1, auto const& t2, double) {
       return objective.step(z1, z2, t1, t2);
     };
+    auto const loss = [&](auto const& z1, auto const& z2, auto const& t1, auto const& t2, double) {
+      return objective.evaluate(z1, z2, t1, t2);
+    };
     auto const predictor = [&] {
       auto p = objective.predictor();
       p.diagonal().array() -= static_cast<float>(o.alpha);
       return p;
     };
-    return measure_training(t, r.name, {step, predictor, [&] { return objective.status(); }});
+    return measure_training(t, r.name, {step, loss, predictor, [&] { return objective.status(); }});
   };
 }
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# setup.sh [examples] [tests] [bench] [torch] [xtensor] [checkpoint]: finds what these need by trying it, says what is missing, and installs that.
+# setup.sh [examples] [tests] [bench] [torch] [xtensor] [checkpoint] [blas]: finds what these need by trying it, says what is missing, and installs that.
 #   as root, or with SELFPRED_SUDO=1, or after a yes at the terminal: by apt-get
 #   as a plain user: the same packages, unpacked into build/_sys
 #   without apt: CMake downloads the libraries (never with SELFPRED_OFFLINE=1)
@@ -64,6 +64,7 @@ probe() { # sets $tools, $libraries and $extras: the packages behind what is mis
   if wants xtensor; then packages="$packages;xtensor"; fi
   if wants torch; then packages="$packages;Torch"; fi
   if wants checkpoint; then packages="$packages;nlohmann_json"; fi
+  if wants blas; then packages="$packages;BLAS"; fi
   if [ -n "$tools" ]; then echo "$packages" | tr ';' '\n' >"$work/missing"; else find_libraries "$packages"; fi
   while read -r package; do
     case $package in
@@ -75,6 +76,7 @@ probe() { # sets $tools, $libraries and $extras: the packages behind what is mis
       xtensor) libraries="$libraries libxtensor-dev xtl-dev" ;;
       Torch) libraries="$libraries libtorch-dev" ;;
       nlohmann_json) libraries="$libraries nlohmann-json3-dev" ;;
+      BLAS) libraries="$libraries libopenblas-dev" ;;
     esac
   done <"$work/missing"
 
@@ -201,7 +203,7 @@ probe
 remember
 if [ -n "$tools" ]; then fail "still missing:$tools. The line for an administrator: $line"; fi
 if [ -n "$libraries" ]; then
-  case "$libraries" in *zlib* | *xtensor* | *torch*) fail "still missing:$libraries. The line for an administrator: $line" ;; esac
+  case "$libraries" in *zlib* | *xtensor* | *torch* | *openblas*) fail "still missing:$libraries. The line for an administrator: $line" ;; esac
   if [ "${SELFPRED_OFFLINE:-}" = 1 ]; then fail "still missing:$libraries, and SELFPRED_OFFLINE=1 forbids to download them"; fi
   say "CMake will download:$libraries"
   echo "export SELFPRED_FETCH=ON" >>"$root/build/setup.env"

@@ -43,7 +43,8 @@ enum measure : std::size_t {
   trace,
   polar_distance,
   milliseconds,
-  share
+  share,
+  predictor_share
 };
 /// In the order of the enumerators.
 inline constexpr auto columns = std::array{column{"probe %", "linear_probe", 2},
@@ -56,6 +57,7 @@ inline constexpr auto columns = std::array{column{"probe %", "linear_probe", 2},
                                            column{"trace", "trace", 3},
                                            column{"polar", "polar_distance", 3},
                                            column{"ms/step", "milliseconds_per_step", 1},
+                                           column{"objective %", "objective_share", 2},
                                            column{"P time %", "predictor_share", 2}};
 
 /// One value a column; NaN where a row has none.

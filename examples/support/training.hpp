@@ -14,6 +14,7 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <numbers>
 #include <span>
 #include <stdexcept>
@@ -39,6 +40,8 @@ struct trained {
   double loss = 0;          // mean over the last epoch
   double milliseconds = 0;  // of a step
   double share = 0;         // of that time spent in the objective
+  double predictor_share =
+      std::numeric_limits<double>::quiet_NaN();  // of it in moments and P, without loss and gradients
 };
 
 /// Stochastic gradient descent with momentum on a tuple of tensors.
@@ -68,11 +71,12 @@ using objective_step =
 using observer = std::function<void(long, matrix const&, matrix const&)>;
 inline constexpr long looks = 40;  // in a run, about
 
-/// Trains an encoder on two views of every image; progress(steps done, steps, loss) is called after every step. What
-/// observe takes is not counted as time of a step.
+/// Trains an encoder on two views of every image; progress(steps done, steps, loss) is called after every step. `loss_of`,
+/// where there is one, is a step of the objective that keeps its P and its state: at every look it is done once more
+/// without P, which tells what P takes. What a look takes is not counted as time of a step.
 template <class Progress>
 auto train(image_set const& data, Index side, settings const& how, objective_step const& objective,
-           observer const& observe, Progress&& progress) -> trained {
+           objective_step const& loss_of, observer const& observe, Progress&& progress) -> trained {
   namespace sp = selfpred;
   using clock = std::chrono::steady_clock;
   auto const count = data.images.rows(), batch = std::min(how.batch, count), per_epoch = count / batch;
@@ -90,7 +94,8 @@ auto train(image_set const& data, Index side, settings const& how, objective_ste
   std::array<matrix, 2> views, latents;
 
   auto const start = clock::now();
-  auto inside = clock::duration{}, aside = clock::duration{};
+  auto inside = clock::duration{}, aside = clock::duration{}, predictor = clock::duration{};
+  auto looked = 0;
   for (Index step = 0; step < steps; ++step) {
     auto const epoch = static_cast<std::uint64_t>(step / per_epoch);
     auto const order = permutation(count, {how.seed, 1, epoch});
@@ -111,6 +116,11 @@ auto train(image_set const& data, Index side, settings const& how, objective_ste
     inside += after - before;
     if (step % std::max<Index>(1, steps / looks) == 0 || step == steps - 1) {
       observe(step, tapes[0].latents, tapes[1].latents);
+      if (loss_of) {
+        auto const again = clock::now();
+        loss_of(tapes[0].latents, tapes[1].latents, sp::stop_gradient(latents[0]), sp::stop_gradient(latents[1]), rate);
+        predictor += (after - before) - (clock::now() - again), ++looked;
+      }
       aside += clock::now() - after;
     }
 
@@ -129,6 +139,8 @@ auto train(image_set const& data, Index side, settings const& how, objective_ste
   auto const all = seconds(clock::now() - start - aside);
   result.milliseconds = 1e3 * all / static_cast<double>(steps);
   result.share = seconds(inside) / all;
+  if (looked > 0)
+    result.predictor_share = std::max(0.0, seconds(predictor) / looked) * static_cast<double>(steps) / all;
   return result;
 }
 

@@ -3,6 +3,12 @@
 #include <selfpred/adapters/eigen.hpp>
 #include <selfpred/selfpred.hpp>
 
+#ifdef CONSUMER_EXPECTS_BLAS
+static_assert(!selfpred::host_products_are_reproducible);
+#else
+static_assert(selfpred::host_products_are_reproducible);
+#endif
+
 int main() {
   Eigen::MatrixXf const z1 = Eigen::MatrixXf::Random(16, 4), z2 = Eigen::MatrixXf::Random(16, 4);
   auto objective = selfpred::make_objective<Eigen::MatrixXf>(selfpred::newton_schulz{.iterations = 9}, {.alpha = 0.3});

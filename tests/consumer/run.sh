@@ -75,6 +75,23 @@ if [ -e /usr/include/xtensor ]; then
 fi
 must_refuse 'libxtensor-dev' consumer no_xtensor installed -DCMAKE_PREFIX_PATH="$build/prefix" -DCOMPONENTS=xtensor \
   -DCMAKE_DISABLE_FIND_PACKAGE_xtensor=ON
+# shellcheck disable=SC2086 # a list of options
+if cmake -S "$source" -B package_blas $developer_off -DSELFPRED_WITH_BLAS=ON -DCMAKE_INSTALL_PREFIX="$build/prefix_blas" >"$log" 2>&1; then
+  must cmake --install package_blas
+  must consumer blas_installed installed -DCMAKE_PREFIX_PATH="$build/prefix_blas" -DCOMPONENTS=eigen -DBLAS=ON
+  must cmake --build blas_installed
+  must blas_installed/eigen
+  must consumer blas_subdirectory subdirectory -DSOURCE="$source" -DSELFPRED_WITH_BLAS=ON -DCOMPONENTS=eigen -DBLAS=ON
+  must cmake --build blas_subdirectory
+  must blas_subdirectory/eigen
+  must_refuse 'libopenblas-dev' consumer no_blas installed -DCMAKE_PREFIX_PATH="$build/prefix_blas" -DCOMPONENTS=eigen \
+    -DCMAKE_DISABLE_FIND_PACKAGE_BLAS=ON
+  echo "ok  with a BLAS, installed and as a subdirectory"
+else
+  echo "SKIPPED: no BLAS here, so no consumer of SELFPRED_WITH_BLAS was built"
+fi
+must_refuse 'libopenblas-dev' consumer no_blas_below subdirectory -DSOURCE="$source" -DSELFPRED_WITH_BLAS=ON \
+  -DCMAKE_DISABLE_FIND_PACKAGE_BLAS=ON
 mv prefix moved
 each moved installed -DCMAKE_PREFIX_PATH="$build/moved"
 each subdirectory subdirectory -DSOURCE="$source"

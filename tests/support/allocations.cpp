@@ -56,3 +56,9 @@ int posix_memalign(void** p, std::size_t alignment, std::size_t n) noexcept {
 long selfpred_tests::allocations_so_far() noexcept { return 0; }
 
 #endif
+
+#ifdef SELFPRED_WITH_BLAS
+// One thread, where a test asks for nothing else: OpenBLAS allocates the jobs of its threads.
+extern "C" [[gnu::weak]] void openblas_set_num_threads(int);
+[[maybe_unused]] static bool const alone = openblas_set_num_threads && (openblas_set_num_threads(1), true);
+#endif

@@ -6,6 +6,9 @@
 #include <selfpred/host/operations.hpp>
 #include <selfpred/host/panels.hpp>
 #include <selfpred/host/threads.hpp>
+#ifdef SELFPRED_WITH_BLAS
+#include <selfpred/host/blas.hpp>
+#endif
 
 namespace selfpred::detail {
 
@@ -117,9 +120,32 @@ void panel_products<S>::triangle(S a, in const& x, in const& y, bool gram, S b, 
   base::unpack_symmetric(c, cs, first, last, a, b, z);
 }
 
+#ifdef SELFPRED_WITH_BLAS
+template <class S>
+struct engine_products : blas_products<S>, panel_products<S> {
+  using blas_products<S>::gemm;
+  using panel_products<S>::gemm_symmetric;
+};
+#else
+template <class S>
+using engine_products = panel_products<S>;
+#endif
 template <>
-struct host_products<float> : panel_products<float> {};
+struct host_products<float> : engine_products<float> {};
 template <>
-struct host_products<double> : panel_products<double> {};
+struct host_products<double> : engine_products<double> {};
 
 }  // namespace selfpred::detail
+
+namespace selfpred {
+
+/// Whether products, solves and inverses in host memory have the same bits whatever the number of threads: true of the
+/// library's own kernels, split by host_threads or not. With SELFPRED_WITH_BLAS the promise is withdrawn: a
+/// threaded BLAS may add up in another order. Eigendecompositions, which are Eigen's, are outside of it in either case.
+#ifdef SELFPRED_WITH_BLAS
+inline constexpr bool host_products_are_reproducible = false;
+#else
+inline constexpr bool host_products_are_reproducible = true;
+#endif
+
+}  // namespace selfpred
