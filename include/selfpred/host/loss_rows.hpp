@@ -74,19 +74,11 @@ template <class S>
 double normalized_loss(double epsilon, double weight, matrix_view<S const> q, matrix_view<S const> t,
                        matrix_view<S> g) {
   if (q.cols() == 0) return 0;
-  constexpr index most = 64;  // sums that parts leave, added in order whoever made them
-  index const block = block_of(q), blocks = (q.rows() + block - 1) / block, each = (blocks + most - 1) / most;
-  double sums[most] = {};
-  index const count = each == 0 ? 0 : (blocks + each - 1) / each;
+  index const block = block_of(q);
   double const work = 32 * static_cast<double>(q.rows()) * static_cast<double>(q.cols());  // in time of multiply-adds
-  detail::split(count, work, [&](index from, index to) {
-    for (index s = from; s < to; ++s)
-      for (index i = s * each * block; i < std::min((s + 1) * each * block, q.rows()); i += block)
-        sums[s] += detail::normalized_loss(epsilon, weight, q, t, g, i, detail::min(block, q.rows() - i));
-  });
-  double loss = 0;
-  for (double const sum : sums) loss += sum;
-  return weight * loss;
+  return weight * detail::split_sum((q.rows() + block - 1) / block, work, [&](index i) {
+           return detail::normalized_loss(epsilon, weight, q, t, g, i * block, detail::min(block, q.rows() - i * block));
+         });
 }
 
 }  // namespace selfpred::detail

@@ -52,6 +52,20 @@ void split(std::ptrdiff_t n, double work, F f, cut how = cut::evenly) {
   host_executor->run(parts, part_task(part));
 }
 
+/// The sum of f(i) over [0, n), added in one order whoever made them: in at most 64 spans, each by one part.
+template <class F>
+double split_sum(std::ptrdiff_t n, double work, F f) {
+  constexpr std::ptrdiff_t most = 64;
+  std::ptrdiff_t const each = (n + most - 1) / most, spans = n > 0 ? (n + each - 1) / each : 0;
+  double sums[most] = {}, total = 0;
+  detail::split(spans, work, [&](std::ptrdiff_t first, std::ptrdiff_t last) {
+    for (std::ptrdiff_t s = first; s < last; ++s)
+      for (std::ptrdiff_t i = s * each; i < n && i < (s + 1) * each; ++i) sums[s] += f(i);
+  });
+  for (double const sum : sums) total += sum;
+  return total;
+}
+
 }  // namespace detail
 
 /// While it lives, what this thread starts on float and double in host memory (products, solves, the inverses of a filter,
