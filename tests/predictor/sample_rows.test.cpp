@@ -35,7 +35,6 @@ matrix_d all_of(R const& r) {
   all << dense(r.gradient1), dense(r.gradient2), matrix_d::Constant(1, r.gradient1.cols(), r.loss);
   return all;
 }
-/// Gradients of both are small where |q| is large: each is compared in its own size.
 template <class R, class S>
 void check_near(R const& got, S const& expected, double tolerance) {
   CHECK(std::abs(got.loss - expected.loss) < tolerance * std::max(1.0, expected.loss));
@@ -63,7 +62,8 @@ TEMPLATE_TEST_CASE("Steps without P are steps with it", "[sample_rows]", by_colu
       views<M> const other(b + 2, f, k + 7);
       auto const r = step(by_s, v), s = step(by_rows, v), t = step(asked, v);
       check_near(s, r, 1e5 * e);
-      for (std::size_t view : {0, 1}) CHECK(distance(asked.predictor(view), dense(by_s.predictor(view))) < 1e4 * e);
+      for (std::size_t const view : {0u, 1u})
+        CHECK(distance(asked.predictor(view), dense(by_s.predictor(view))) < 1e4 * e);
       CHECK(same_bits(all_of(s), all_of(t)));
       // Rows that P was not made of; and asking for P has changed nothing.
       auto const held = evaluate(by_rows, other);
