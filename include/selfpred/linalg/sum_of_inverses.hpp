@@ -15,6 +15,9 @@ struct filtered {
   scalar_t<M> norm;
 };
 
+/// From here on: what only threads need. No algorithm of one thread has as many slots.
+inline constexpr std::size_t slots_of_threads = 32;
+
 /// Of one inverse, in products f^3.
 inline constexpr double cost_of_inverse = 0.65;
 
@@ -36,7 +39,7 @@ struct pole_work {
 
 /// make(i, its pole_work) for every i below count, as many at once as this thread has parts for, 8 at most; then use(i,
 /// pole_work) in the order of i, so that threads change no bit. False, and no more uses, from one that failed on. Takes
-/// three slots a pole at work (two without pairs), from `slot` on.
+/// three slots (two without pairs) from `slot` on, and as many from slots_of_threads on for each other pole at work.
 template <matrix_with_solve M, class Make, class Use>
 bool for_each_pole(std::size_t count, bool pairs, M const& s, workspace<M>& work, std::size_t slot, Make make,
                    Use use) {
@@ -45,12 +48,12 @@ bool for_each_pole(std::size_t count, bool pairs, M const& s, workspace<M>& work
   double const rows = static_cast<double>(ff.rows()), inverse = cost_of_inverse * rows * rows * rows;
   std::size_t together = 1;
   if constexpr (selfpred::detail::reads_scalars_freely<M>)
-    together = static_cast<std::size_t>(
-        selfpred::detail::parts_of(static_cast<index>(selfpred::detail::min(most, count)), inverse * static_cast<double>(count)));
+    together = static_cast<std::size_t>(selfpred::detail::parts_of(
+        static_cast<index>(selfpred::detail::min(most, count)), inverse * static_cast<double>(count)));
   pole_work<M> at[most];
   for (std::size_t i = 0; i < count; i += together) {
     std::size_t const n = selfpred::detail::min(together, count - i);
-    for (std::size_t k = 0, next = slot; k < n; ++k, next += 3)
+    for (std::size_t k = 0, next = slot; k < n; next = slots_of_threads + 3 * k++)
       at[k] = {&work.get(next, s, ff), &work.get(next + 1, s, ff), pairs ? &work.get(next + 2, s, ff) : nullptr};
     selfpred::detail::split(static_cast<index>(n), inverse * static_cast<double>(n), [&](index first, index last) {
       for (auto k = static_cast<std::size_t>(first); k < static_cast<std::size_t>(last); ++k) make(i + k, at[k]);
@@ -64,7 +67,7 @@ bool for_each_pole(std::size_t count, bool pairs, M const& s, workspace<M>& work
 }
 
 /// r(s / ||s||_F) of a design, in slots 0 to 3, or nothing where a pivot was not positive (hosts, which may look). With
-/// host_threads several poles at once, in three more slots each.
+/// host_threads several poles at once, each in slots of its own.
 /// Cost: an inverse a real pole; two a pair, and where q is not 0 a symmetric product; no allocation after the first call.
 template <matrix_with_solve M>
 std::optional<filtered<M>> sum_of_inverses(rational_design const& r, M const& s, workspace<M>& work) {
