@@ -3,6 +3,9 @@
 // 24 for the rule, 4 for the losses) at the peak of multiply-adds; of few rows without an EMA of P one triangle of
 // their Gram matrix, six inverses and 3 products a view.
 #include <selfpred/adapters/eigen.hpp>
+#ifdef _OPENMP
+#include <selfpred/host/openmp.hpp>
+#endif
 #include <selfpred/objective.hpp>
 #include <selfpred/predictor/newton_schulz.hpp>
 
@@ -30,10 +33,10 @@ std::vector<double> outcome(double loss, matrix_f const& gradient1, matrix_f con
 }
 
 bench::variant objective_step(std::string const& name, std::shared_ptr<batch> const& k, selfpred::evaluation how,
-                              double momentum) {
+                              double momentum, selfpred::executor const& threads = {}) {
   auto const ours = std::make_shared<selfpred::objective<matrix_f, selfpred::newton_schulz>>(
       selfpred::newton_schulz{.iterations = 9, .evaluate = how},
-      selfpred::objective_options{.alpha = 0.3, .predictor_momentum = momentum});
+      selfpred::objective_options{.alpha = 0.3, .predictor_momentum = momentum, .threads = threads});
   auto const last = std::make_shared<std::optional<selfpred::step_result<matrix_f>>>();
   return {name,
           [=] {
@@ -63,6 +66,18 @@ bench::comparison newton_schulz_step(Index b, Index f) {
   c.limit = bench::fma_peak<float>(2 * bf2 + 48 * std::pow(static_cast<double>(f), 3) + 8 * bf2);
   return c;
 }
+
+#ifdef _OPENMP
+// The same bits by two threads. The limit is that of one.
+bench::comparison threaded_step(Index b, Index f) {
+  auto const k = std::make_shared<batch>(b, f);
+  bench::comparison c;
+  c.tolerance = 0;
+  c.variants.push_back(objective_step("ours", k, {}, 0.99, selfpred::openmp(2)));
+  c.variants.push_back(objective_step("ours by one thread", k, {}, 0.99));
+  return c;
+}
+#endif
 
 // Two views of b rows, rho = 0. Peers: the recursion as written, ours by the recursion, and ours with an EMA of P, which
 // of one batch is its P again.
@@ -135,6 +150,11 @@ int main(int argc, char** argv) {
   for (auto const& [b, f] : {std::pair<Index, Index>{256, 128}, {1024, 256}, {1024, 512}})
     suite.add("newton_schulz 9 " + std::to_string(b) + "x" + std::to_string(f),
               [=] { return newton_schulz_step(b, f); });
+#ifdef _OPENMP
+  for (auto const& [b, f] : {std::pair<Index, Index>{1024, 256}, {1024, 512}})
+    suite.add("newton_schulz 9 " + std::to_string(b) + "x" + std::to_string(f) + " with 2 threads",
+              [=] { return threaded_step(b, f); });
+#endif
   for (auto const& [b, f] : {std::pair<Index, Index>{128, 512}, {128, 2048}, {256, 2048}})
     suite.add("few rows 2x" + std::to_string(b) + "x" + std::to_string(f), [=] { return few_rows_step(b, f); });
   training_steps(suite);

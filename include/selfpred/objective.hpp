@@ -18,8 +18,7 @@ namespace selfpred {
 /// and 4 products b f^2. Of few rows, n = 2 b in all (evaluation::gram, automatic where 2 n <= f, host memory,
 /// predictor_momentum = 0, no rescaling), there is no S and no P: a symmetric product n^2 f and the design's inverses of
 /// n x n, then 3 products b n f a view and P alone where somebody asks for it. No allocation after the first step of a
-/// shape, no synchronisation. Latents so large that Z P
-/// overflows (1e30 in float) are scaled by a power of two and the products made again, on hosts.
+/// shape, no synchronisation. Latents so large that Z P overflows (1e30 in float) are scaled by a power of two, on hosts.
 /// Example: examples/objective_step.cpp
 template <matrix M, class Rule>
 class objective {
@@ -97,7 +96,7 @@ class objective {
     return {list(loss, step_work_), step_work_.tensors.get(dp, p, shape_of(p))};
   }
 
-  // What the overloads above refuse, each with its own sentence.
+  // What the overloads above refuse, in a sentence.
   template <class Z1, class Z2, class T1, class T2, class... P>
   void step(Z1 const&, Z2 const&, T1 const&, T2 const&, P const&...) {
     detail::refuse_step<trainable, Z1, Z2, T1, T2, P...>();
@@ -242,7 +241,6 @@ class objective {
 };
 
 /// make_objective<Eigen::MatrixXf>(newton_schulz{.iterations = 9}, {.alpha = 0.3, .predictor_momentum = 0.99})
-///
 /// T names the tensor to work on: results are owner_t<T>, and latents may be anything compatible with it.
 template <matrix T, class Rule>
 objective<owner_t<T>, Rule> make_objective(Rule rule, objective_options const& options = {}) {
