@@ -18,7 +18,7 @@ using sp::op;
 
 namespace {
 
-/// One thread a part, and how often more than one was asked for.
+/// One thread a part, the first of which is the caller's own, and how often it was asked for.
 struct pool {
   std::atomic<int> splits = 0, most = 0;
   sp::executor of(int parts) {
@@ -26,7 +26,8 @@ struct pool {
               ++splits;
               if (n > most) most = n;
               std::vector<std::thread> threads;
-              for (int i = 0; i < n; ++i) threads.emplace_back([=] { task(i); });
+              for (int i = 1; i < n; ++i) threads.emplace_back([=] { task(i); });
+              task(0);
               for (auto& t : threads) t.join();
             }};
   }

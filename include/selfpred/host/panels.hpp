@@ -105,7 +105,7 @@ struct panels {
         }
     };
     if (z.rows() == T * rows && z.cols() == wide && z.stride[0] == 1) return put(z.data, z.stride[1]);
-    S c[wide * T * rows];  // the same arithmetic at an edge: how z is cut must not change a bit
+    S c[wide * T * rows];  // at an edge, by the same arithmetic
     for (index j = 0; j < wide; ++j)
       for (index i = 0; i < T * rows; ++i)
         c[j * T * rows + i] = keep != S(0) && i < z.rows() && j < z.cols() ? z(i, j) : S(0);

@@ -2,6 +2,7 @@
 // A rational function of a symmetric matrix by its poles: shifted inverses, several at once where a host has threads.
 #pragma once
 #include <optional>
+#include <selfpred/covariances.hpp>
 #include <selfpred/host/threads.hpp>
 #include <selfpred/linalg/norms.hpp>
 #include <selfpred/linalg/pole_tables.hpp>
