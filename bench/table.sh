@@ -22,7 +22,8 @@ END {
       ratio = sprintf("%.2f", f[7])
       if (f[5] ~ /^without /) ratio = sprintf("%.1f %% less", 100 * (1 - f[7]))
       if (sub(/ \(same kernel\)/, "", f[1])) ratio = "same kernel"
-      printf "| %s | %s | %.3g | %s | %.3g | %s | %.2f |\n", f[1], f[3], f[4], f[5], f[6], ratio, f[8]
+      limit = f[8] == "" ? "" : sprintf("%.2f", f[8])
+      printf "| %s | %s | %.3g | %s | %.3g | %s | %s |\n", f[1], f[3], f[4], f[5], f[6], ratio, limit
     }
 }' "$ratios" >"$work/table"
 awk -v table="$work/table" '

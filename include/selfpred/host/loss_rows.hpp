@@ -77,7 +77,8 @@ double normalized_loss(double epsilon, double weight, matrix_view<S const> q, ma
   index const block = block_of(q);
   double const work = 32 * static_cast<double>(q.rows()) * static_cast<double>(q.cols());  // in time of multiply-adds
   return weight * detail::split_sum((q.rows() + block - 1) / block, work, [&](index i) {
-           return detail::normalized_loss(epsilon, weight, q, t, g, i * block, detail::min(block, q.rows() - i * block));
+           return detail::normalized_loss(epsilon, weight, q, t, g, i * block,
+                                          detail::min(block, q.rows() - i * block));
          });
 }
 
