@@ -173,7 +173,7 @@ TEST_CASE("threads: an objective's steps have the same bits, by its own executor
 TEST_CASE("threads: a part is never split again, and a scope ends", "[host][threads]") {
   auto const x = random<float>(300, 300, 1);
   matrix<float> z(300, 300);
-  pool outer, inner;
+  pool outer;
   sp::executor const e = outer.of(2), of_one;
   {
     sp::host_threads const scope(e);
