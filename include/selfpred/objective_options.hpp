@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What an objective is told, and what it gives back.
 #pragma once
-#include <selfpred/host/threads.hpp>
 #include <selfpred/loss.hpp>
 #include <selfpred/predictor/pipeline.hpp>
 #include <selfpred/predictor/trainable_linear.hpp>
+#include <selfpred/threads.hpp>
 #include <span>
 
 namespace selfpred {

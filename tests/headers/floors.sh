@@ -10,9 +10,10 @@ find selfpred -name '*.hpp' | LC_ALL=C sort | xargs awk '
 function floor_of(header) {
   sub("^selfpred/", "", header)
   if (header ~ "^(algorithm|callable|version|config|error)\\.hpp$") return 0
-  if (header ~ "^(executor|view|concepts|scalars|ops)\\.hpp$") return 1
+  if (header == "executor.hpp") return 0.5
+  if (header ~ "^(threads|view|concepts|scalars|ops)\\.hpp$") return 1
   if (header ~ "^checkpoint/") return 7
-  if (header ~ "^(host|adapters)/") return header ~ "^host/(array|element|loss_rows|operations|rows|shaped|threads|walk)\\.hpp$" ? 1 : 7
+  if (header ~ "^(host|adapters)/") return header ~ "^host/(array|element|loss_rows|operations|rows|shaped|walk)\\.hpp$" ? 1 : 7
   if (header ~ "^((model|members|stop_gradient|workspace)|schedule/[^/]+)\\.hpp$") return 2
   if (header ~ "^optimizer/[^/]+\\.hpp$") return 2
   if (header ~ "^linalg/(pole_tables|filters)\\.hpp$") return header ~ "filters" ? 2.2 : 2.1  # numbers alone

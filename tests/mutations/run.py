@@ -165,7 +165,7 @@ def main():
         shutil.copytree(ROOT / "include", folder / "include")
         bug.apply(folder / "include")
         own = objects
-        if bug.header in ("host/engine.hpp", "host/solve.hpp", "host/eigh.hpp", "host/panels.hpp", "host/threads.hpp"):
+        if bug.header in ("host/engine.hpp", "host/solve.hpp", "host/eigh.hpp", "host/panels.hpp", "threads.hpp"):
             own = builder.common(folder / "include", folder)  # these are instantiated there
         state, text = builder.run(bug.test, folder / "include", folder, own)
         return bug, state, text, time.time() - start

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <selfpred/host/operations.hpp>
 #include <selfpred/host/panels.hpp>
-#include <selfpred/host/threads.hpp>
+#include <selfpred/threads.hpp>
 #ifdef SELFPRED_WITH_BLAS
 #include <selfpred/host/blas.hpp>
 #endif

@@ -2,7 +2,7 @@
 // The normalised loss and its gradient over host rows in two passes: three sums a row, then the gradient.
 #pragma once
 #include <selfpred/host/rows.hpp>
-#include <selfpred/host/threads.hpp>
+#include <selfpred/threads.hpp>
 
 namespace selfpred::detail {
 

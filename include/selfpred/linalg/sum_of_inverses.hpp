@@ -3,9 +3,9 @@
 #pragma once
 #include <optional>
 #include <selfpred/covariances.hpp>
-#include <selfpred/host/threads.hpp>
 #include <selfpred/linalg/norms.hpp>
 #include <selfpred/linalg/pole_tables.hpp>
+#include <selfpred/threads.hpp>
 
 namespace selfpred::linalg {
 
