@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// loss.bench.cpp: Q = Z P, the loss and dL/dQ, dL/dZ = dL/dQ P^T. Limit: the two products at the peak of multiply-adds.
+// loss.bench.cpp: the loss of Q = Z P and dL/dZ = dL/dQ P^T, at once and in pieces. Limit: the two products at the peak of multiply-adds.
 #include <selfpred/adapters/eigen.hpp>
 #include <selfpred/loss.hpp>
 
@@ -23,7 +23,8 @@ struct problem {
 
   problem(Index b, Index f)
       : z(bench::latents(b, f, 1)), t(bench::latents(b, f, 2)), p(bench::moments(f, 3)), q(b, f), dq(b, f), dz(b, f) {}
-  void run() {
+  void run() { loss = selfpred::linear_prediction_loss(z, p, selfpred::stop_gradient(t), dz, work); }
+  void in_pieces() {
     using selfpred::op;
     selfpred::gemm(1.0, z, op::none, p, op::none, 0.0, q);
     loss = selfpred::prediction_loss(q, selfpred::stop_gradient(t), dq, work);
@@ -36,6 +37,8 @@ bench::comparison with_gradient(Index b, Index f) {
   bench::comparison c;
   c.variants.push_back({"ours", [=] { k->run(); },
                         [=] { return bench::values(k->dz, matrix_f::Constant(1, 1, static_cast<float>(k->loss))); }});
+  c.variants.push_back({"ours, in pieces", [=] { k->in_pieces(); },
+                        [=] { return bench::values(k->dz, matrix_f::Constant(1, 1, static_cast<float>(k->loss))); }});
   auto const twin = [&](std::string const& name, auto loss) {
     auto const run = std::make_shared<decltype(loss)>();
     auto const value = std::make_shared<matrix_f>(1, 1);
@@ -46,7 +49,7 @@ bench::comparison with_gradient(Index b, Index f) {
 #ifdef SELFPRED_BENCH_BLAS
   twin("Eigen + " + bench::blas::name() + " sgemm", bench::loss_twin<bench::by_gemm>{});
   // Not the loss: the products alone, with our dL/dQ.
-  k->run();
+  k->in_pieces();
   auto const q = std::make_shared<matrix_f>(b, f), dz = std::make_shared<matrix_f>(b, f);
   c.variants.push_back({"only 2 " + bench::blas::name() + " sgemm",
                         [=] {

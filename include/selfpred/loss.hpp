@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The self-predictive loss and its gradient by hand.
 #pragma once
+#include <optional>
 #include <selfpred/stop_gradient.hpp>
 #include <selfpred/workspace.hpp>
 
@@ -33,6 +34,36 @@ concept fused_loss = requires(Q const& q, T const& t, M& g) {
     operations_t<Q const>::normalized_loss(1.0, 1.0, detail::operand(q), detail::operand(t), detail::operand(g))
   } -> std::same_as<scalar_t<Q>>;
 };
+/// And that of a linear prediction, which may be nothing.
+template <class Z, class P, class T, class M>
+concept fused_prediction = requires(Z const& z, P const& p, T const& t, M& g) {
+  {
+    operations_t<Z const>::linear_prediction_loss(1.0, 1.0, 1.0, detail::operand(z), detail::operand(p),
+                                                  detail::operand(t), detail::operand(g))
+  } -> std::same_as<std::optional<scalar_t<Z>>>;
+};
+
+inline void expect_shape(char const* where, char const* what, shape const& got, shape const& expected) {
+  if (got != expected) throw shape_error(detail::complaint(where, what, got.text(), expected.text()));
+}
+inline double row_weight(loss_options const& o, shape const& s) {
+  return o.rows == reduction::mean ? 1 / static_cast<double>(s.rows()) : 1.0;
+}
+
+/// The loss of z p against t; gradient <- factor times that in z. Nothing, and nothing written, where one operation cannot
+/// have it or gains nothing. Shapes are right.
+template <class Z, class P, class T, class M>
+std::optional<scalar_t<Z>> loss_at_once(Z const& z, P const& p, T const& t, double factor, M& gradient,
+                                        loss_options const& o) {
+  if constexpr (fused_prediction<Z, P, T, M>)
+    if (o.kind == loss_kind::normalized) {
+      decltype(auto) g = detail::operand(gradient);
+      return operations_t<Z const>::linear_prediction_loss(o.epsilon, detail::row_weight(o, shape_of(z)), factor,
+                                                           detail::operand(z), detail::operand(p), detail::operand(t),
+                                                           g);
+    }
+  return std::nullopt;
+}
 
 }  // namespace detail
 
@@ -55,12 +86,12 @@ struct prediction_loss_fn {
     options.check();
     auto const& t = target.get();
     shape const s = shape_of(q);
-    expect_shape("target", shape_of(t), s);
-    expect_shape("gradient", shape_of(gradient), s);
+    detail::expect_shape("prediction_loss", "target", shape_of(t), s);
+    detail::expect_shape("prediction_loss", "gradient", shape_of(gradient), s);
     if (s.rows() == 0) throw shape_error(detail::complaint("prediction_loss", "q", s.text(), "at least one row"));
     if (overlaps(q, t))
       throw alias_error("prediction_loss: target shares its storage with q, expected the output of the target network");
-    double const w = options.rows == reduction::mean ? 1 / static_cast<double>(s.rows()) : 1.0;
+    double const w = detail::row_weight(options, s);
     if (options.kind == loss_kind::squared) {
       copy(q, gradient);
       axpby(-1.0, t, 1.0, gradient);
@@ -88,12 +119,42 @@ struct prediction_loss_fn {
                   "selfpred: the target of a loss must be stopped: write prediction_loss(q, "
                   "selfpred::stop_gradient(target), gradient, workspace)");
   }
-
- private:
-  static void expect_shape(char const* what, shape const& got, shape const& expected) {
-    if (got != expected) throw shape_error(detail::complaint("prediction_loss", what, got.text(), expected.text()));
-  }
 };
 inline constexpr prediction_loss_fn prediction_loss{};
+
+/// linear_prediction_loss(z, p, stop_gradient(t), gradient, workspace, options): the prediction_loss of Q = Z P, and
+/// gradient <- dL/dZ = dL/dQ P^T, P being a constant (Richemond et al. 2023, section 2). z, t and gradient are b x f, p is
+/// f x f.
+///
+/// The numbers are those of gemm, prediction_loss, gemm, in which order it is made where nothing better is known. On hosts
+/// the normalised loss looks at rows of Q a few panels at a time and keeps neither Q nor dL/dQ but in the engine's own
+/// buffers, for f up to 1024 and 2 b >= f. Errors: those of prediction_loss; shape_error. The gradient must not share
+/// storage with z, p or t. Cost: two products b f^2 and 2 to 5 % (docs/benchmarks.md); no allocation after the first call
+/// of a shape, no synchronisation.
+/// Example: linear_prediction_loss(z, objective.predictor(), stop_gradient(t), gradient, work)
+struct linear_prediction_loss_fn {
+  template <matrix Z, matrix P, stopped_tensor T, matrix M>
+    requires compatible<Z, P> && compatible<Z, stopped_value_t<T>> && compatible<Z, M>
+  scalar_t<Z> operator()(Z const& z, P const& p, T const& target, M& gradient, workspace<M>& work,
+                         loss_options const& options = {}) const {
+    options.check();
+    shape const s = shape_of(z);
+    detail::expect_shape("linear_prediction_loss", "p", shape_of(p), {s.cols(), s.cols()});
+    detail::expect_shape("linear_prediction_loss", "target", shape_of(target.get()), s);
+    detail::expect_shape("linear_prediction_loss", "gradient", shape_of(gradient), s);
+    if (s.rows() == 0)
+      throw shape_error(detail::complaint("linear_prediction_loss", "z", s.text(), "at least one row"));
+    if (overlaps(z, target.get()))
+      throw alias_error(
+          "linear_prediction_loss: target shares its storage with z, expected the output of the target network");
+    if (auto const loss = detail::loss_at_once(z, p, target.get(), 1.0, gradient, options)) return *loss;
+    M &q = work.get(1, z, s), &dq = work.get(2, z, s);
+    gemm(1.0, z, op::none, p, op::none, 0.0, q);
+    auto const loss = prediction_loss(q, target, dq, work, options);
+    gemm(1.0, dq, op::none, p, op::transpose, 0.0, gradient);
+    return loss;
+  }
+};
+inline constexpr linear_prediction_loss_fn linear_prediction_loss{};
 
 }  // namespace selfpred

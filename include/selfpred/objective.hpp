@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // One call a step: statistics -> rule -> EMA of P -> rescale -> + alpha I -> loss and gradients.
 #pragma once
-#include <selfpred/algorithm.hpp>
-#include <selfpred/objective_directions.hpp>
+#include <selfpred/objective_losses.hpp>
 
 namespace selfpred {
 
@@ -36,13 +35,13 @@ class objective {
   template <compatible<M> Z1, compatible<M> Z2, stopped_tensor T1, stopped_tensor T2>
     requires(!trainable) && compatible<M, stopped_value_t<T1>> && compatible<M, stopped_value_t<T2>>
   step_result<M> step(Z1 const& z1, Z2 const& z2, T1 const& target1, T2 const& target2) {
-    return pair(advance(std::tie(z1, z2), std::tie(target1, target2)), step_work_);
+    return pair(advance(std::tie(z1, z2), std::tie(target1, target2)), step_losses_);
   }
   /// Of two views or more, with at most as many targets: view i predicts every target j != i.
   template <views_of<M> Z, targets_of<M> T>
     requires(!trainable)
   views_result<M> step(Z const& views, T const& targets) {
-    return list(advance(views, targets), step_work_);
+    return list(advance(views, targets), step_losses_);
   }
 
   /// A step's predictor from sums that the caller has made: over micro-batches, over ranks. Losses and gradients then come
@@ -65,35 +64,35 @@ class objective {
   template <compatible<M> Z1, compatible<M> Z2, stopped_tensor T1, stopped_tensor T2>
     requires(!trainable) && compatible<M, stopped_value_t<T1>> && compatible<M, stopped_value_t<T2>>
   step_result<M> evaluate(Z1 const& z1, Z2 const& z2, T1 const& target1, T2 const& target2) {
-    return pair(look(std::tie(z1, z2), std::tie(target1, target2)), evaluate_work_);
+    return pair(look(std::tie(z1, z2), std::tie(target1, target2)), evaluate_losses_);
   }
   template <views_of<M> Z, targets_of<M> T>
     requires(!trainable)
   views_result<M> evaluate(Z const& views, T const& targets) {
-    return list(look(views, targets), evaluate_work_);
+    return list(look(views, targets), evaluate_losses_);
   }
 
   /// One training step of trainable_linear, with the user's P.
   template <compatible<M> Z1, compatible<M> Z2, stopped_tensor T1, stopped_tensor T2, compatible<M> P>
     requires trainable && compatible<M, stopped_value_t<T1>> && compatible<M, stopped_value_t<T2>>
   trainable_step_result<M> step(Z1 const& z1, Z2 const& z2, T1 const& target1, T2 const& target2, P const& p) {
-    auto const loss = with_users_p("objective.step", std::tie(z1, z2), std::tie(target1, target2), p, step_work_);
+    auto const loss = with_users_p("objective.step", std::tie(z1, z2), std::tie(target1, target2), p, step_losses_);
     pipelines_.commit();
-    return {pair(loss, step_work_), step_work_.tensors.get(dp, p, shape_of(p))};
+    return {pair(loss, step_losses_), step_losses_.predictor_gradient()};
   }
   template <compatible<M> Z1, compatible<M> Z2, stopped_tensor T1, stopped_tensor T2, compatible<M> P>
     requires trainable && compatible<M, stopped_value_t<T1>> && compatible<M, stopped_value_t<T2>>
   trainable_step_result<M> evaluate(Z1 const& z1, Z2 const& z2, T1 const& target1, T2 const& target2, P const& p) {
     auto const loss =
-        with_users_p("objective.evaluate", std::tie(z1, z2), std::tie(target1, target2), p, evaluate_work_);
-    return {pair(loss, evaluate_work_), evaluate_work_.tensors.get(dp, p, shape_of(p))};
+        with_users_p("objective.evaluate", std::tie(z1, z2), std::tie(target1, target2), p, evaluate_losses_);
+    return {pair(loss, evaluate_losses_), evaluate_losses_.predictor_gradient()};
   }
   template <views_of<M> Z, targets_of<M> T, compatible<M> P>
     requires trainable
   trainable_views_result<M> step(Z const& views, T const& targets, P const& p) {
-    auto const loss = with_users_p("objective.step", views, targets, p, step_work_);
+    auto const loss = with_users_p("objective.step", views, targets, p, step_losses_);
     pipelines_.commit();
-    return {list(loss, step_work_), step_work_.tensors.get(dp, p, shape_of(p))};
+    return {list(loss, step_losses_), step_losses_.predictor_gradient()};
   }
 
   // What the overloads above refuse, in a sentence.
@@ -117,7 +116,7 @@ class objective {
   std::int64_t step() const { return pipelines_.step(); }
   objective_options const& options() const { return options_; }
   /// Elements of all scratch tensors; a step of a shape seen before adds none. The engine's own buffers are its threads'.
-  index workspace_size() const { return step_work_.size() + evaluate_work_.size() + pipelines_.workspace_size(); }
+  index workspace_size() const { return step_losses_.size() + evaluate_losses_.size() + pipelines_.workspace_size(); }
   Rule const& rule() const { return pipelines_.rule(); }
 
   /// Norm of P, residual, counts, cautions. Synchronises, and makes S and P. Throws state_error before the first step.
@@ -141,20 +140,15 @@ class objective {
   }
 
  private:
-  enum slot : std::size_t { q, dq, dq_of_one, dp, with_alpha, scaled, dz };  // from dz on: one a view
-  struct scratch {
-    workspace<M> tensors, loss;
-    index size() const { return tensors.size() + loss.size(); }
-    std::vector<M*> gradients;
-  };
+  using losses = detail::view_losses<M>;
 
   template <class Z, class T>
   scalar_t<M> advance(Z const& z, T const& t) {
     host_threads const threads(options_.threads);
     detail::check_views("objective.step", z, t);
     pipelines_.stage(z, t);
-    auto const loss = losses(
-        "objective.step", z, t, [&](std::size_t i) { return pipelines_.staged(i); }, step_work_);
+    auto const loss =
+        step_losses_("objective.step", options_, z, t, [&](std::size_t i) { return pipelines_.staged(i); });
     pipelines_.commit();
     return loss;
   }
@@ -162,82 +156,22 @@ class objective {
   scalar_t<M> look(Z const& z, T const& t) {
     host_threads const threads(options_.threads);
     detail::check_views("objective.evaluate", z, t);
-    return losses(
-        "objective.evaluate", z, t, [&](std::size_t i) { return pipelines_.in_use(i); }, evaluate_work_);
+    return evaluate_losses_("objective.evaluate", options_, z, t, [&](std::size_t i) { return pipelines_.in_use(i); });
   }
   template <class Z, class T, class P>
-  scalar_t<M> with_users_p(char const* where, Z const& z, T const& t, P const& p, scratch& w) {
+  scalar_t<M> with_users_p(char const* where, Z const& z, T const& t, P const& p, losses& of) {
     host_threads const threads(options_.threads);
     detail::check_views(where, z, t);
-    auto const constant = stop_gradient(p);
-    M& applied = w.tensors.get(with_alpha, p, shape_of(p));
-    copy(constant.get(), applied);
-    if (options_.alpha != 0) add_diagonal(options_.alpha, applied);
-    M& gradient = w.tensors.get(dp, p, shape_of(p));
-    return losses(
-        where, z, t, [&](std::size_t) { return detail::applied_predictor<M, false>(applied); }, w, &gradient);
+    return of.under(where, options_, z, t, p);
   }
-  static step_result<M> pair(scalar_t<M> const& loss, scratch& w) { return {loss, *w.gradients[0], *w.gradients[1]}; }
-  static views_result<M> list(scalar_t<M> const& loss, scratch& w) { return {loss, {w.gradients}}; }
-
-  template <class Z, class T, class P>
-  scalar_t<M> losses(char const* where, Z const& z, T const& t, P p_of, scratch& w, M* p_gradient = nullptr) {
-    double const pairs = static_cast<double>(detail::count_views(t) * (detail::count_views(z) - 1));
-    double const weight = options_.directions == directions::mean ? 1 / pairs : 1.0;
-    scalar_t<M> loss(0.0);
-    double keep = 0;
-    w.gradients.clear();
-    detail::each_view(z, [&](std::size_t i, auto const& x) {  // live: the loss of AD scalars has derivatives
-      auto const p = p_of(i);
-      shape const s = shape_of(x);
-      if (p.extent() != shape(s.cols(), s.cols()))
-        throw shape_error(
-            detail::complaint(where, "z1", s.text(), std::to_string(p.extent().rows()) + " columns as the predictor"));
-      w.gradients.push_back(&w.tensors.get(dz + i, x, s));
-      scalar_t<M> one = view(i, x, t, p, 1.0, weight, w);
-      if constexpr (detail::reads_scalars_freely<M>)
-        if (!std::isfinite(one) && options_.loss.kind == loss_kind::normalized) {
-          // The loss does not see a scale of q; only z P does not fit. dq is then of the scaled q.
-          double const a = detail::min(1.0, detail::power_of_two_scale(dot(x, x), s.size()));
-          M& small = w.tensors.get(scaled, x, s);
-          axpby(a, x, 0.0, small);
-          if (a < 1) one = view(i, small, t, p.for_any(), a, weight, w);
-        }
-      if (p_gradient) gemm(weight, x, op::transpose, w.tensors.get(dq, x, s), op::none, keep, *p_gradient);
-      keep = 1;
-      loss = i == 0 ? one : loss + one;
-    });
-    if constexpr (detail::reads_scalars_freely<M>)
-      if (!std::isfinite(loss)) detail::explain_loss(where, z, t);
-    return scalar_t<M>(weight) * loss;
+  static step_result<M> pair(scalar_t<M> const& loss, losses const& of) {
+    return {loss, *of.gradients()[0], *of.gradients()[1]};
   }
-  // Q = Z P, the losses against the targets of the other views and dL/dQ, dL/dZ = dL/dQ P^T. x is z scaled by `a`.
-  template <class X, class T, class P>
-  scalar_t<M> view(std::size_t i, X const& x, T const& t, P const& p, double a, double weight, scratch& w) {
-    shape const s = shape_of(x);
-    M &predicted = w.tensors.get(q, x, s), &g = w.tensors.get(dq, x, s);
-    p.apply(x, predicted);
-    loss_options options = options_.loss;
-    options.epsilon *= a * a;
-    scalar_t<M> loss(0.0);
-    bool first = true;
-    detail::each_view(t, [&](std::size_t j, auto const& target) {
-      if (i == j) return;
-      M& one = first ? g : w.tensors.get(dq_of_one, x, s);
-      auto const l = prediction_loss(predicted, target, one, w.loss, options);
-      if (!first) axpby(1.0, one, 1.0, g);
-      loss = first ? l : loss + l;
-      first = false;
-    });
-    if (first) axpby(0.0, x, 0.0, g);  // the only target is this view's own
-    p.apply_adjoint(weight * a, g, *w.gradients[i]);
-    if (a != 1) axpby(a, g, 0.0, g);
-    return loss;
-  }
+  static views_result<M> list(scalar_t<M> const& loss, losses const& of) { return {loss, {of.gradients()}}; }
 
   objective_options options_;
   typename detail::choose_pipelines<M, Rule>::type pipelines_;
-  scratch step_work_, evaluate_work_;
+  losses step_losses_, evaluate_losses_;
 };
 
 /// make_objective<Eigen::MatrixXf>(newton_schulz{.iterations = 9}, {.alpha = 0.3, .predictor_momentum = 0.99})

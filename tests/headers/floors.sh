@@ -13,7 +13,7 @@ function floor_of(header) {
   if (header == "executor.hpp") return 0.5
   if (header ~ "^(threads|view|concepts|scalars|ops)\\.hpp$") return 1
   if (header ~ "^checkpoint/") return 7
-  if (header ~ "^(host|adapters)/") return header ~ "^host/(array|element|loss_rows|operations|rows|shaped|walk)\\.hpp$" ? 1 : 7
+  if (header ~ "^(host|adapters)/") return header ~ "^host/(array|element|loss_rows|operations|reference|rows|shaped|walk)\\.hpp$" ? 1 : 7
   if (header ~ "^((model|members|stop_gradient|workspace)|schedule/[^/]+)\\.hpp$") return 2
   if (header ~ "^optimizer/[^/]+\\.hpp$") return 2
   if (header ~ "^linalg/(pole_tables|filters)\\.hpp$") return header ~ "filters" ? 2.2 : 2.1  # numbers alone
@@ -23,7 +23,7 @@ function floor_of(header) {
   if (header ~ "^testing/[^/]+\\.hpp$") return 2.5  # for the tests of users: may use floor 2, nobody stands on it
   if (header ~ "^((ema|statistics)|(ema|linalg)/[^/]+)\\.hpp$") return 3
   if (header ~ "^(loss|predictor/[^/]+|diagnostics/[^/]+|fused_update)\\.hpp$") return 4
-  if (header ~ "^objective(_options|_directions)?\\.hpp$") return 5
+  if (header ~ "^objective(_options|_directions|_losses)?\\.hpp$") return 5
   if (header == "selfpred.hpp") return 6
   return -1
 }
@@ -39,7 +39,7 @@ function neighbours(header, other) {
   if (other ~ "/schedule/(math|schedule)\\.hpp$") return header ~ "/schedule/" && header !~ "/(math|schedule)\\.hpp$"
   if (header ~ "/ema(/[a-z]+)?\\.hpp$" && other ~ "/ema(/[a-z]+)?\\.hpp$") return storey(other) < storey(header)
   if (other ~ "/model\\.hpp$" && header ~ "/members\\.hpp$") return 1
-  if (other ~ "/objective_(options|directions)\\.hpp$") return header ~ "/objective(_directions)?\\.hpp$"
+  if (other ~ "/objective_(options|directions|losses)\\.hpp$") return header ~ "/objective(_directions|_losses)?\\.hpp$"
   return floor_of(header) == 7 || (floor_of(header) == 1 && rank(other) <= rank(header) && rank(header) > 1)
 }
 # In diagnostics: numbers alone, then what measures tensors, then what is made of both, then all of them.

@@ -127,6 +127,13 @@ TEMPLATE_TEST_CASE("threads: solves, filters, loss have the same bits", "[host][
     r.resize(g.rows(), g.cols() + 1);
     r << g, matrix<S>::Constant(g.rows(), 1, static_cast<S>(loss));
   });
+  auto const z = random<S>(3001, 90, 7), targets = random<S>(3001, 90, 8), p = random<S>(90, 90, 9);
+  same_bits<S>("loss of a linear prediction", [&](matrix<S>& r) {
+    matrix<S> g(z.rows(), z.cols());
+    double const loss = sp::linear_prediction_loss(z, p, sp::stop_gradient(targets), g, work);
+    r.resize(g.rows(), g.cols() + 1);
+    r << g, matrix<S>::Constant(g.rows(), 1, static_cast<S>(loss));
+  });
 }
 
 TEST_CASE("threads: a pole that fails is found, whoever made it", "[host][threads]") {

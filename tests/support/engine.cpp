@@ -7,6 +7,8 @@ template struct panels<float>;
 template struct panels<double>;
 template struct panel_products<float>;
 template struct panel_products<double>;
+template struct panel_prediction<float>;
+template struct panel_prediction<double>;
 template struct blocked_cholesky<float>;
 template struct blocked_cholesky<double>;
 template struct eigen_eigensolver<float>;

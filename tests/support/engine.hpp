@@ -11,6 +11,8 @@ extern template struct panels<float>;
 extern template struct panels<double>;
 extern template struct panel_products<float>;
 extern template struct panel_products<double>;
+extern template struct panel_prediction<float>;
+extern template struct panel_prediction<double>;
 extern template struct blocked_cholesky<float>;
 extern template struct blocked_cholesky<double>;
 extern template struct eigen_eigensolver<float>;

@@ -35,16 +35,32 @@ void add_columns(matrix_view<S const> q, matrix_view<S const> t, index i, index 
     }
 }
 
+/// What the gradient of a row is made of, and its loss over weight. Rounded once a row.
+template <class S>
+struct loss_row {
+  S unit_q, unit_t, along, factor;
+  double loss;
+
+  loss_row(double epsilon, double weight, double qq, double tt, double qt) {
+    double const iq = inverse_norm(qq, epsilon), it = inverse_norm(tt, epsilon), cosine = qt * iq * it;
+    unit_q = static_cast<S>(iq), unit_t = static_cast<S>(it), factor = static_cast<S>(2 * weight * iq);
+    along = static_cast<S>(qq < epsilon ? 1 : cosine);
+    loss = qq * iq * iq + tt * it * it - 2 * cosine;
+    if (loss < 0) loss = 0;  // rounding; a NaN stays
+  }
+};
+// Sums in double give 2 - 2 cos of float rows to a rounding of double. Of double rows near their targets that is all
+// cancellation, and the loss is summed from differences, in order.
+template <class S>
+inline constexpr bool loss_by_differences = sizeof(S) >= sizeof(double);
+
 /// The loss of the rows [first, first + rows) over weight, and their gradients: see below. At most row_block rows.
 template <class S>
 double normalized_loss(double epsilon, double weight, matrix_view<S const> q, matrix_view<S const> t, matrix_view<S> g,
                        index first, index rows) {
-  // Sums in double give 2 - 2 cos of float rows to a rounding of double. Of double rows near their targets that is all
-  // cancellation, and the loss is summed from differences, in order.
-  constexpr bool as_differences = sizeof(S) >= sizeof(double);
   double loss = 0;
   loss_sums sums;
-  S unit_q[row_block], unit_t[row_block], along[row_block], factor[row_block];  // rounded once a row
+  S unit_q[row_block], unit_t[row_block], along[row_block], factor[row_block];
   if (q.stride[0] == 1 && t.stride[0] == 1)
     detail::add_columns(q, t, first, rows, sums);
   else {
@@ -53,16 +69,13 @@ double normalized_loss(double epsilon, double weight, matrix_view<S const> q, ma
     detail::row_dots(q, t, first, rows, sums.qt);
   }
   for (index r = 0; r < rows; ++r) {
-    double const iq = inverse_norm(sums.qq[r], epsilon), it = inverse_norm(sums.tt[r], epsilon);
-    double const cosine = sums.qt[r] * iq * it;
-    unit_q[r] = static_cast<S>(iq), unit_t[r] = static_cast<S>(it), factor[r] = static_cast<S>(2 * weight * iq);
-    along[r] = static_cast<S>(sums.qq[r] < epsilon ? 1 : cosine);
-    double const row = sums.qq[r] * iq * iq + sums.tt[r] * it * it - 2 * cosine;
-    if constexpr (!as_differences) loss += row < 0 ? 0 : row;  // rounding; a NaN stays
+    loss_row<S> const row(epsilon, weight, sums.qq[r], sums.tt[r], sums.qt[r]);
+    unit_q[r] = row.unit_q, unit_t[r] = row.unit_t, along[r] = row.along, factor[r] = row.factor;
+    if constexpr (!loss_by_differences<S>) loss += row.loss;
   }
   detail::for_each_in_block(g, first, rows, [&](index k, index j, index r) {
     S const u = q(k, j) * unit_q[r], v = t(k, j) * unit_t[r];
-    if constexpr (as_differences) loss += static_cast<double>((u - v) * (u - v));
+    if constexpr (loss_by_differences<S>) loss += static_cast<double>((u - v) * (u - v));
     g(k, j) = factor[r] * (along[r] * u - v);
   });
   return loss;

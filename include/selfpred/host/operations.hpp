@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
-// What strided host memory does. Elementwise work is plain loops, which compilers vectorise to the speed of memory; they
-// need only std. Products, solves and eigenvalues are declared here for float and double and defined on Eigen by
-// host/engine.hpp, host/solve.hpp and host/eigh.hpp: a forgotten header is an error, never a second definition.
+// What strided host memory does. Elementwise work is plain loops, which compilers vectorise to the speed of memory. Products,
+// solves and eigenvalues of float and double are what host/engine.hpp, host/solve.hpp and host/eigh.hpp define.
 #pragma once
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <selfpred/algorithm.hpp>
 #include <selfpred/host/array.hpp>
 #include <selfpred/host/element.hpp>
 #include <selfpred/host/loss_rows.hpp>
+#include <selfpred/host/reference.hpp>
 #include <selfpred/host/walk.hpp>
 
 namespace selfpred {
@@ -21,35 +22,6 @@ struct tensor_traits<strided<S, R>> : does_operations<strided<S, R>> {
   using operations = host_operations<std::remove_const_t<S>>;
   static auto filled(strided<S, R> const& x, shape const& s, double v) { return operations::filled(x, s, v); }
 };
-
-namespace detail {
-
-/// Reference products for element types without an engine (long double, a user's own).
-template <class S>
-struct host_products {
-  static void gemm(S a, matrix_view<S const> x, matrix_view<S const> y, S b, matrix_view<S> z) {
-    for (index i = 0; i < z.rows(); ++i)
-      for (index j = 0; j < z.cols(); ++j) {
-        S s(0);
-        for (index k = 0; k < x.cols(); ++k) s += x(i, k) * y(k, j);
-        z(i, j) = b == S(0) ? a * s : a * s + b * z(i, j);
-      }
-  }
-  static void gemm_symmetric(S a, matrix_view<S const> x, matrix_view<S const> y, S b, matrix_view<S> z) {
-    gemm(a, x, y, b, z);
-  }
-};
-template <>
-struct host_products<float>;
-template <>
-struct host_products<double>;
-
-template <class S>
-struct host_solver;  // host/solve.hpp
-template <class S>
-struct host_eigensolver;  // host/eigh.hpp
-
-}  // namespace detail
 
 /// The operations of strided<S, Rank>: non-template signatures, so every host tensor of one element type shares them.
 template <class S>
@@ -163,6 +135,14 @@ struct host_operations : default_operations<host_operations<S>> {
   static double normalized_loss(double epsilon, double weight, in2 q, in2 t, out2 g) {
     expect_same("normalized_loss", q, t), expect_same("normalized_loss", q, g);
     return detail::normalized_loss(epsilon, weight, q, t, g);
+  }
+  /// The normalised loss of q = z p; dz <- factor dL/dq p^T. Nothing where the pieces, one after another, are better.
+  static std::optional<double> linear_prediction_loss(double epsilon, double weight, double factor, in2 z, in2 p, in2 t,
+                                                      out2 dz)
+    requires requires { &detail::host_products<S>::linear_prediction_loss; }
+  {
+    expect_product("linear_prediction_loss", z, p, dz), expect_same("linear_prediction_loss", t, dz);
+    return detail::host_products<S>::linear_prediction_loss(epsilon, weight, static_cast<S>(factor), z, p, t, dz);
   }
   static void scale_rows(in2 w, in2 x, out2 y) {
     expect_same("scale_rows", x, y);

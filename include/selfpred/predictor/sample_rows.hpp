@@ -109,6 +109,8 @@ class applied_predictor {
     return p;
   }
 
+  /// Nothing where there are rows in its place.
+  M const* matrix() const { return p_; }
   /// f x f.
   shape extent() const {
     if constexpr (Known)
