@@ -61,10 +61,10 @@ TEMPLATE_TEST_CASE("Steps without P are steps with it", "[sample_rows]", by_colu
   auto const hold = [&](auto rule, objective_options options, selfpred::index b, selfpred::index f) {
     INFO(b << " x " << f << ", alpha " << options.alpha << ", per_direction " << options.per_direction);
     options.predictor_momentum = 0;
-    double const t = rule.evaluate.tolerance;
-    auto by_s = make_objective<M>(with(rule, evaluation::rational(t)), options);
-    auto by_rows = make_objective<M>(with(rule, evaluation::gram(t)), options);
-    auto asked = make_objective<M>(with(rule, evaluation::gram(t)), options);
+    double const tolerance = rule.evaluate.tolerance;
+    auto by_s = make_objective<M>(with(rule, evaluation::rational(tolerance)), options);
+    auto by_rows = make_objective<M>(with(rule, evaluation::gram(tolerance)), options);
+    auto asked = make_objective<M>(with(rule, evaluation::gram(tolerance)), options);
     for (std::uint64_t k = 0; k < 3; ++k) {
       views<M> v(b, f, k);
       v.z2 *= 3, v.z2.row(0) *= -2;  // the views and their rows differ
