@@ -144,22 +144,22 @@ bench::comparison square_root(Index f, selfpred::evaluation how, double toleranc
 
 // From latents of fewer rows than features to Q = Z P: on the side of the rows, against S, the literal recursion and the
 // product. With rho the EMA of P is kept, and P is made; with rho = 0 neither S nor P is.
-bench::comparison few_rows(Index b, Index f, bool averaged, double tolerance) {
+template <template <class> class Twin, class Rule>
+bench::comparison few_rows(Index b, Index f, Rule rule, int iterations, bool averaged, double tolerance) {
   struct state {
     matrix_f z, q, p, average, s, applied;
     selfpred::linalg::sample_side<matrix_f> side;
     selfpred::workspace<matrix_f> work;
     matrix_f u;
-    bench::newton_schulz_twin<bench::by_eigen> by_eigen;
+    Twin<bench::by_eigen> by_eigen;
 #ifdef SELFPRED_BENCH_BLAS
-    bench::newton_schulz_twin<bench::by_gemm> by_gemm;
+    Twin<bench::by_gemm> by_gemm;
 #endif
   };
+  rule.evaluate = selfpred::evaluation::gram(tolerance);
   auto const k = std::make_shared<state>();
   k->z = bench::latents(b, f, 1), k->q.resize(b, f), k->p.resize(f, f), k->s.resize(f, f), k->u.resize(b, b);
   k->average = bench::moments(f, 2);
-  auto const* const design =
-      selfpred::linalg::find_design(selfpred::linalg::filter::newton_schulz, 9, 0, tolerance, 0x1p-24);
   bench::comparison c;
   c.tolerance = 10 * tolerance;
   // Each variant starts from the same average, and leaves it as it is.
@@ -169,17 +169,17 @@ bench::comparison few_rows(Index b, Index f, bool averaged, double tolerance) {
   };
   enter("ours", [=] {
     using selfpred::op;
-    k->side.refresh(*design, k->z, k->u, k->work);
-    double const root = std::sqrt(k->side.norm());
-    if (!averaged) return k->side.apply_along(k->side.gram(k->work), root, k->z, 0, k->q, k->work);
-    k->side.matrix(root, k->p, k->work);
+    k->side.refresh(k->z, k->u, k->work,
+                    [&](matrix_f const& gram, auto& work, matrix_f& u) { return rule.of_samples(gram, f, work, u); });
+    if (!averaged) return k->side.apply_along(k->side.gram(k->work), 1, k->z, 0, k->q, k->work);
+    k->side.matrix(k->p, k->work);
     blend();
     selfpred::gemm(1.0, k->z, op::none, k->applied, op::none, 0.0, k->q);
   });
   auto const literal = [=](auto products, auto& recursion) {
     using P = decltype(products);
     P::covariance(k->z, k->s);
-    recursion(k->s, 9, k->p);
+    recursion(k->s, iterations, k->p);
     if (averaged) blend();
     P::multiply(k->z, averaged ? k->applied : k->p, k->q);
   };
@@ -260,8 +260,14 @@ int main(int argc, char** argv) {
   }
   for (Index f : {512, 2048})
     for (bool const averaged : {false, true})
-      suite.add("256 rows f=" + std::to_string(f) + (averaged ? " with EMA of P" : " to Q") + " to 3e-4",
-                [=] { return few_rows(256, f, averaged, 3e-4); });
+      suite.add("256 rows f=" + std::to_string(f) + (averaged ? " with EMA of P" : " to Q") + " to 3e-4", [=] {
+        return few_rows<bench::newton_schulz_twin>(256, f, selfpred::newton_schulz{}, 9, averaged, 3e-4);
+      });
+  suite.add("256 rows f=512 newton_schulz 7 + 7 to Q to 1e-4", [] {
+    return few_rows<bench::newton_schulz_squared_twin>(256, 512, selfpred::newton_schulz{7, 2}, 7, false, 1e-4);
+  });
+  suite.add("256 rows f=512 stiefel 9 to Q to 1e-4",
+            [] { return few_rows<bench::stiefel_twin>(256, 512, selfpred::stiefel{}, 9, false, 1e-4); });
   for (Index f : {64, 256, 512}) {
     suite.add("linear_regression f=" + std::to_string(f), [=] { return linear_regression<float>(f); });
     suite.add("linear_regression f=" + std::to_string(f) + " double", [=] { return linear_regression<double>(f); });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <cmath>
 #include <complex>
-#include <selfpred/linalg/pole_tables.hpp>
+#include <selfpred/linalg/filters.hpp>
 
 #include "support/catch.hpp"
 
@@ -48,6 +48,22 @@ TEST_CASE("pole_tables: every design is as near to its filter as it says") {
     CHECK(worst <= each.design.error + 100 * twice);  // the sum itself is rounded
     CHECK(worst >= 0.9 * each.design.error);
     CHECK(each.design.least_shift() >= 256 * twice);
+  }
+}
+
+TEST_CASE("pole_tables: the divided difference is of the same poles") {
+  for (filter_design const& each : filter_designs) {
+    CAPTURE(static_cast<int>(each.kind), each.iterations, each.c, each.design.cost());
+    rational_design const& r = each.design;
+    for (double const x0 : {0.0, 1e-3, 0.4}) {
+      divided_difference const d(r, x0);
+      double const size = 1e3 * twice * (r.round_off * (1 + r.round_off) + std::abs(r.constant));
+      CHECK(std::abs(d.at() - evaluated(r, x0)) <= size);
+      for (double const x : {0.0, 1e-6, 0.01, 0.3, 1.0})
+        CHECK(std::abs(evaluated(d.quotient(), x) * (x - x0) - (evaluated(r, x) - evaluated(r, x0))) <= size);
+    }
+    // A later stage meets what the one before left at 0, -error at least: no pole may be passed.
+    if (each.kind == filter::newton_schulz) CHECK(each.design.error < each.design.least_shift());
   }
 }
 

@@ -232,6 +232,7 @@ TEST_CASE("The plain root by inverses is the root of the eigenvalues", "[direct_
                   predict(direct_pred{}, by_eigenvalues(s))));
   CHECK(direct_pred{}.error_bound<M>() == 0);
   CHECK((direct_pred{.evaluate = evaluation::automatic()}).error_bound<M>() == 2e-4);
-  CHECK_THROWS_WITH((direct_pred{.exponent = 1, .evaluate = evaluation::rational(5e-4)}).check(),
-                    Catch::Matchers::ContainsSubstring("direct_pred: evaluate is rational"));
+  for (evaluation const how : {evaluation::rational(5e-4), evaluation::gram(5e-4)})
+    CHECK_THROWS_WITH((direct_pred{.exponent = 1, .evaluate = how}).check(),
+                      Catch::Matchers::ContainsSubstring("direct_pred: evaluate is rational"));
 }

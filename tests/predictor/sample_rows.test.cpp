@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // A step on few rows without an EMA of P: no S, no P, and the same numbers.
 #include <selfpred/objective.hpp>
+#include <selfpred/predictor/direct_pred.hpp>
 #include <selfpred/predictor/newton_schulz.hpp>
+#include <selfpred/predictor/stiefel.hpp>
 #include <selfpred/predictor/visser.hpp>
 
 #include "support/allocations.hpp"
@@ -10,10 +12,12 @@
 #include "support/sizes.hpp"
 
 using namespace selfpred_tests;
+using selfpred::direct_pred;
 using selfpred::evaluation;
 using selfpred::make_objective;
 using selfpred::newton_schulz;
 using selfpred::objective_options;
+using selfpred::stiefel;
 using selfpred::stop_gradient;
 using selfpred::visser;
 
@@ -24,10 +28,14 @@ Rule with(Rule rule, evaluation how) {
   rule.evaluate = how;
   return rule;
 }
-template <class M>
-auto make(objective_options options, evaluation how = evaluation::gram()) {
+template <class M, class Rule>
+auto make(Rule const& rule, objective_options options) {
   options.predictor_momentum = 0;
-  return make_objective<M>(newton_schulz{.evaluate = how}, options);
+  return make_objective<M>(rule, options);
+}
+template <class M>
+auto make(objective_options const& options, evaluation how = evaluation::gram()) {
+  return make<M>(newton_schulz{.evaluate = how}, options);
 }
 template <class R>
 matrix_d all_of(R const& r) {
@@ -53,9 +61,10 @@ TEMPLATE_TEST_CASE("Steps without P are steps with it", "[sample_rows]", by_colu
   auto const hold = [&](auto rule, objective_options options, selfpred::index b, selfpred::index f) {
     INFO(b << " x " << f << ", alpha " << options.alpha << ", per_direction " << options.per_direction);
     options.predictor_momentum = 0;
-    auto by_s = make_objective<M>(with(rule, evaluation::rational()), options);
-    auto by_rows = make_objective<M>(with(rule, evaluation::gram()), options);
-    auto asked = make_objective<M>(with(rule, evaluation::gram()), options);
+    double const tolerance = rule.evaluate.tolerance;
+    auto by_s = make_objective<M>(with(rule, evaluation::rational(tolerance)), options);
+    auto by_rows = make_objective<M>(with(rule, evaluation::gram(tolerance)), options);
+    auto asked = make_objective<M>(with(rule, evaluation::gram(tolerance)), options);
     for (std::uint64_t k = 0; k < 3; ++k) {
       views<M> v(b, f, k);
       v.z2 *= 3, v.z2.row(0) *= -2;  // the views and their rows differ
@@ -82,6 +91,14 @@ TEMPLATE_TEST_CASE("Steps without P are steps with it", "[sample_rows]", by_colu
   hold(newton_schulz{}, {.alpha = 0.3, .directions = selfpred::directions::mean, .per_direction = true}, 9, 41);
   hold(visser{}, {.alpha = 0.1, .per_direction = true}, 7, 33);
   hold(newton_schulz{}, {.alpha = 0.3}, size(64), size(512));
+  newton_schulz const twice{7, 2, evaluation::gram(1e-4)};
+  hold(twice, {.alpha = 0.3}, 9, 41);
+  hold(twice, {.alpha = 0.3, .per_direction = true}, 1, 7);
+  hold(newton_schulz{4, 3, evaluation::gram(2e-4)}, {.alpha = 0.3}, 9, 41);
+  hold(stiefel{.evaluate = evaluation::gram(1e-4)}, {.alpha = 0.01}, 9, 41);
+  hold(stiefel{.evaluate = evaluation::gram(1e-4)}, {.per_direction = true}, 3, 41);
+  hold(direct_pred{.evaluate = evaluation::gram(5e-4)}, {.alpha = 0.3}, 9, 41);
+  hold(direct_pred{.eps = 0.25, .evaluate = evaluation::gram(4.5e-4)}, {}, 9, 41);
 }
 
 TEST_CASE("Three views without P, and the gradient as central differences", "[sample_rows]") {
@@ -203,9 +220,9 @@ TEST_CASE("state() of a step without P continues", "[sample_rows]") {
 TEST_CASE("Without an EMA of P a step on few rows has no f x f matrix, and allocates nothing", "[sample_rows]") {
   using M = by_columns<float>;
   selfpred::index const f = 200;
-  for (bool const apart : {false, true})
-    for (evaluation const how : {evaluation::automatic(3e-4), evaluation::gram()}) {
-      auto o = make<M>({.alpha = 0.3, .per_direction = apart}, how);
+  auto const hold = [f](auto const& rule) {
+    for (bool const apart : {false, true}) {
+      auto o = make<M>(rule, {.alpha = 0.3, .per_direction = apart});
       views<M> const v(4, f, 1), w(4, f, 2), last(3, f, 3);
       step(o, v);
       {
@@ -229,6 +246,14 @@ TEST_CASE("Without an EMA of P a step on few rows has no f x f matrix, and alloc
       CHECK(none == 0);
       CHECK(o.workspace_size() < f * f);  // P itself is no scratch
     }
+  };
+  hold(newton_schulz{.evaluate = evaluation::automatic(3e-4)});
+  hold(newton_schulz{.evaluate = evaluation::gram()});
+  hold(newton_schulz{7, 2, evaluation::automatic(1e-4)});
+  hold(newton_schulz{4, 3, evaluation::gram(2e-4)});
+  hold(stiefel{.evaluate = evaluation::automatic(1e-4)});
+  hold(direct_pred{.evaluate = evaluation::automatic()});
+  hold(direct_pred{.evaluate = evaluation::gram(5e-4)});
   auto averaged = make_objective<M>(newton_schulz{.evaluate = evaluation::gram()}, {});
   auto rescaled = make<M>({.rescale = selfpred::rescaling::frobenius});
   views<M> const v(4, f, 1);

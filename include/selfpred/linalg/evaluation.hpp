@@ -16,13 +16,13 @@ namespace selfpred {
 /// iteration() is the paper's recursion, on any matrix. rational(t) is a sum of shifted inverses
 /// c + d X + sum_k a_k (X + s_k I)^-1, X = S / ||S||_F, from a table whose error and rounding together are at most t; it
 /// needs matrix_with_solve, and an n that the table has. gram(t) is the same on the n x n side of a batch of n < f rows,
-/// where S is not made (host memory, moments of one batch; else as rational). automatic() takes the cheaper by the cost model below, and the
-/// recursion where the element type is not known when compiling (a device), where it is wider than the table is exact,
-/// and where there is no solve.
+/// where S is not made (host memory, moments of one batch; else as rational). automatic() takes the cheaper by the cost
+/// model below, and the recursion where the element type is not known when compiling (a device), where it is wider than
+/// the table is exact, and where there is no solve or no table, as of two stages or Stiefel to 1e-5.
 ///
 /// Cost model, in products f^3: an inverse 0.65, a pair of complex poles two of them, the recursion half of its products,
-/// of which an engine may make one triangle (docs/benchmarks.md measures both); gram where 2 n <= f. Example: newton_schulz{.evaluate =
-/// evaluation::rational(3e-4)}
+/// of which an engine may make one triangle (docs/benchmarks.md measures both); gram where 2 n <= f.
+/// Example: newton_schulz{.evaluate = evaluation::rational(3e-4)}
 struct evaluation {
   enum class method : unsigned char { automatic, iteration, rational, gram };
   method by = method::automatic;

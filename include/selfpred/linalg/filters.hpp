@@ -60,4 +60,47 @@ struct spectral_filter {
   }
 };
 
+namespace detail {
+
+template <auto Poles>  // of one design, in the tables
+inline constexpr std::size_t most = [] {
+  std::size_t n = 0;
+  for (filter_design const& each : filter_designs) n = selfpred::detail::max(n, (each.design.*Poles).size());
+  return n;
+}();
+
+}  // namespace detail
+
+/// (r(x) - r(x0)) / (x - x0) of a design of the tables, as a sum of the same inverses, and r(x0):
+/// 1/(x + s) - 1/(x0 + s) = -(x - x0) / ((x0 + s) (x + s)), s real or complex, and a slope is left as a constant.
+class divided_difference {
+ public:
+  constexpr divided_difference(rational_design const& r, double x0) : of_(r), at_(r.constant + r.slope * x0) {
+    for (std::size_t i = 0; i < r.real.size(); ++i) {
+      real_pole const& pole = r.real[i];
+      double const value = pole.coefficient / (x0 + pole.shift);
+      at_ += value;
+      real_[i] = {pole.shift, -value};
+    }
+    for (std::size_t i = 0; i < r.pairs.size(); ++i) {  // (p + i q) / (a + i v), a = x0 + u
+      complex_pole const& pole = r.pairs[i];
+      double const a = x0 + pole.shift, v = pole.imaginary, size = a * a + v * v;
+      double const p = (pole.p * a + pole.q * v) / size, q = (pole.q * a - pole.p * v) / size;
+      at_ += 2 * p;
+      pairs_[i] = {pole.shift, v, -p, -q};
+    }
+  }
+  constexpr double at() const { return at_; }  ///< r(x0)
+  /// With the errors of r. It refers to this object.
+  constexpr rational_design quotient() const {
+    return {of_.slope, 0, {real_, of_.real.size()}, {pairs_, of_.pairs.size()}, of_.error, of_.round_off};
+  }
+
+ private:
+  rational_design of_;
+  double at_;
+  real_pole real_[detail::most<&rational_design::real>] = {};
+  complex_pole pairs_[detail::most<&rational_design::pairs>] = {};
+};
+
 }  // namespace selfpred::linalg

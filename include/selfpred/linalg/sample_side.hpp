@@ -1,59 +1,73 @@
 // SPDX-License-Identifier: MIT
-// A spectral filter of S = Y^T Y / n on the n x n side, for batches of fewer rows than features.
+// Functions of S = Y^T Y / n on the n x n side, for batches of fewer rows than features.
 #pragma once
 #include <selfpred/linalg/evaluation.hpp>
+#include <utility>
 
 namespace selfpred::linalg {
 
-/// r(S / ||S||_F) for S = Y^T Y / n, Y of n < f rows, without S: with G = Y Y^T / n, which has S's eigenvalues but for zeros,
+/// h(S) = h(0) I + Y^T U Y / n of f features by U = (h(x) - h(0)) / x at x = G = Y Y^T / n, for a chain of stages, each
+/// y <- sqrt(||y||_F) r(y / ||y||_F) with r = design(k), from y = S. u <- U, h(0) is returned; nothing where a pivot was not
+/// positive.
 ///
-///   r(S / ||S||) = r(0) I + Y^T U Y / (n ||G||),  U = (r(x) - r(0)) / x at x = G / ||G||,  ||G||_F = ||S||_F,
-///
-/// and U is a sum of the same shifted inverses: 1/(x + s) - 1/s = -x / (s (x + s)), so that a pole's coefficient a becomes
-/// -a / s. The same function as on the f x f side, with the same error. Q = Z r(S) and its adjoint, which is itself since
-/// r(S) is symmetric, are two products b n f and one b n^2 each, of rows of Y itself one and one.
-/// Cost of refresh: a symmetric product n^2 f and the design's inverses of n x n; no allocation after the first call of a
-/// shape. It refers to y and inner, which must stay as they are while it is used; the workspace is scratch, of which refresh
-/// uses slots 0 to 4, with G in the last, and the others 5 to 7.
+/// G has S's eigenvalues but for f - n zeros. Those have the value z = h(0) at every stage: 0 first, then what a design leaves
+/// there, and count in its norm. With X = y / ||y|| and x0 = z / ||y|| a stage is r(X) - r(x0) I = D (X - x0 I), D the
+/// divided difference: a sum of r's own inverses. So U <- U D / sqrt(||y||), and y = z I + U G: the same function as on the
+/// f x f side, with the same error.
+/// Cost: the inverses of the designs, n x n, and 2 symmetric products n^3 a stage after the first; no allocation after the
+/// first call. Uses slots 0 to 4.
+template <matrix_with_solve M, class Design>
+std::optional<double> stages_of_samples(M const& gram, index f, int stages, Design const& design, workspace<M>& work,
+                                        M& u) {
+  M& scratch = work.get(4, gram, shape_of(gram));
+  auto const null = static_cast<double>(f - shape_of(gram).rows());
+  double z = 0;
+  for (int k = 0; k < stages; ++k) {
+    if (k > 0) {
+      gemm_symmetric(1.0, u, op::none, gram, op::none, 0.0, scratch);
+      add_diagonal(z, scratch);
+    }
+    M const& y = k > 0 ? scratch : gram;
+    double const norm = std::sqrt(dot(y, y) + null * z * z), root = std::sqrt(norm);
+    divided_difference const d(design(k), z * reciprocal(norm));
+    auto const sum = linalg::sum_of_inverses(d.quotient(), y, norm, work);
+    if (!sum) return std::nullopt;
+    if (k > 0) {
+      gemm_symmetric(reciprocal(root), u, op::none, sum->value, op::none, 0.0, scratch);
+      copy(scratch, u);
+    } else
+      axpby(reciprocal(root), sum->value, 0.0, u);
+    z = root * d.at();
+  }
+  return z;
+}
+
+/// P = p0 I + Y^T U Y / n of a batch Y of n < f rows, without S and without P. Q = Z P and its adjoint, which is itself since
+/// P is symmetric, are two products b n f and one b n^2 each, of rows of Y itself one and one.
+/// Cost of refresh: a symmetric product n^2 f and what makes U; no allocation after the first call of a shape. It refers to y
+/// and inner, which must stay as they are while it is used; the workspace is scratch, of which make may use slots 0 to 7, G
+/// is in the next, and the others in 9 to 11.
 template <matrix_with_solve M>
 class sample_side {
  public:
-  /// inner <- U, n x n. False where a pivot was not positive: Y is not finite.
-  bool refresh(rational_design const& r, M const& y, M& inner, workspace<M>& work) {
+  /// inner <- U by make(G, work, inner), which returns p0 or nothing. False in the latter case.
+  template <class Make>
+  bool refresh(M const& y, M& inner, workspace<M>& work, Make const& make) {
     y_ = &y, u_ = &inner;
-    index const n = shape_of(y).rows();
-    M& gram = work.get(g, y, n, n);
-    gemm_symmetric(1.0 / static_cast<double>(n), y, op::none, y, op::transpose, 0.0, gram);
-    static thread_local std::vector<real_pole> real;  // grow once
-    static thread_local std::vector<complex_pole> pairs;
-    real.clear(), pairs.clear();
-    at_zero_ = r.constant;
-    double constant = r.slope;  // U's
-    for (real_pole const& pole : r.real) {
-      at_zero_ += pole.coefficient / pole.shift;
-      real.push_back({pole.shift, -pole.coefficient / pole.shift});
-    }
-    for (complex_pole const& pole : r.pairs) {  // (p + i q) / (u + i v) = ((p u + q v) + i (q u - p v)) / (u^2 + v^2)
-      double const u = pole.shift, v = pole.imaginary, size = u * u + v * v;
-      double const real_part = (pole.p * u + pole.q * v) / size, imaginary = (pole.q * u - pole.p * v) / size;
-      at_zero_ += 2 * real_part;
-      pairs.push_back({u, v, -real_part, -imaginary});
-    }
-    auto const sum = linalg::sum_of_inverses({constant, 0, real, pairs, r.error, r.round_off}, gram, work);
-    if (!sum) return false;
-    norm_ = sum->norm;
-    copy(sum->value, inner);
-    return true;
+    gemm_symmetric(1.0 / static_cast<double>(shape_of(y).rows()), y, op::none, y, op::transpose, 0.0, gram(work));
+    std::optional<double> const made = make(std::as_const(gram(work)), work, inner);
+    at_zero_ = made.value_or(0);
+    return made.has_value();
   }
-  /// Y, U, ||S||_F, and the G that refresh has left.
+  /// Y, U, p0, and the G that refresh has left.
   M const& rows() const { return *y_; }
   M const& inner() const { return *u_; }
-  scalar_t<M> const& norm() const { return norm_; }
+  double at_zero() const { return at_zero_; }
   M& gram(workspace<M>& work) const { return work.get(g, *y_, shape_of(*u_)); }
 
-  /// out <- x (a r(S / ||S||) + b I), x of any rows.
+  /// out <- x (a P + b I), x of any rows.
   template <compatible<M> X>
-  void apply(scalar_t<M> const& a, X const& x, scalar_t<M> const& b, M& out, workspace<M>& work) const {
+  void apply(double a, X const& x, double b, M& out, workspace<M>& work) const {
     index const n = shape_of(*y_).rows();
     M& along = work.get(xy, x, shape_of(x).rows(), n);
     gemm(1.0 / static_cast<double>(n), x, op::none, *y_, op::transpose, 0.0, along);
@@ -61,28 +75,25 @@ class sample_side {
   }
   /// The same where along = x Y^T / n is known: of rows of Y it is those of G.
   template <compatible<M> A, compatible<M> X>
-  void apply_along(A const& along, scalar_t<M> const& a, X const& x, scalar_t<M> const& b, M& out,
-                   workspace<M>& work) const {
+  void apply_along(A const& along, double a, X const& x, double b, M& out, workspace<M>& work) const {
     M& weights = work.get(xyu, x, shape_of(along));
-    gemm(reciprocal(norm_), along, op::none, *u_, op::none, 0.0, weights);
-    axpby(a * scalar_t<M>(at_zero_) + b, x, 0.0, out);
+    gemm(1.0, along, op::none, *u_, op::none, 0.0, weights);
+    axpby(a * at_zero_ + b, x, 0.0, out);
     gemm(a, weights, op::none, *y_, op::none, 1.0, out);
   }
-  /// p <- a r(S / ||S||), f x f: a product n^2 f and a symmetric one n f^2.
-  void matrix(scalar_t<M> const& a, M& p, workspace<M>& work) const {
+  /// p <- P, f x f: a product n^2 f and a symmetric one n f^2.
+  void matrix(M& p, workspace<M>& work) const {
     M& weighted = work.get(uy, *y_, shape_of(*y_));
-    gemm(reciprocal(norm_) * scalar_t<M>(1 / static_cast<double>(shape_of(*y_).rows())), *u_, op::none, *y_, op::none,
-         0.0, weighted);
-    gemm_symmetric(a, *y_, op::transpose, weighted, op::none, 0.0, p);
-    add_diagonal(a * scalar_t<M>(at_zero_), p);
+    gemm(1.0 / static_cast<double>(shape_of(*y_).rows()), *u_, op::none, *y_, op::none, 0.0, weighted);
+    gemm_symmetric(1.0, *y_, op::transpose, weighted, op::none, 0.0, p);
+    add_diagonal(at_zero_, p);
   }
 
  private:
-  enum slot : std::size_t { g = 4, uy, xy, xyu };  // below: sum_of_inverses
+  enum slot : std::size_t { g = 8, uy, xy, xyu };  // below: make
 
   M const *y_ = nullptr, *u_ = nullptr;
   double at_zero_ = 0;
-  scalar_t<M> norm_ = scalar_t<M>(0.0);
 };
 
 }  // namespace selfpred::linalg

@@ -9,7 +9,7 @@
 
 namespace selfpred::linalg {
 
-/// (f(s / ||s||_F), ||s||_F). The value is a tensor of the workspace.
+/// (f(s / norm), norm), the norm ||s||_F where none was given. The value is a tensor of the workspace.
 template <matrix M>
 struct filtered {
   M const& value;
@@ -67,13 +67,14 @@ bool for_each_pole(std::size_t count, bool pairs, M const& s, workspace<M>& work
   return true;
 }
 
-/// r(s / ||s||_F) of a design, in slots 0 to 3, or nothing where a pivot was not positive (hosts, which may look). With
+/// r(s / norm) of a design, in slots 0 to 3, or nothing where a pivot was not positive (hosts, which may look). With
 /// host_threads several poles at once, each in slots of its own.
 /// Cost: an inverse a real pole; two a pair, and where q is not 0 a symmetric product; no allocation after the first call.
 template <matrix_with_solve M>
-std::optional<filtered<M>> sum_of_inverses(rational_design const& r, M const& s, workspace<M>& work) {
+std::optional<filtered<M>> sum_of_inverses(rational_design const& r, M const& s, scalar_t<M> const& norm,
+                                           workspace<M>& work) {
   M& sum = work.get(0, s, shape_of(s));
-  scalar_t<M> const norm = linalg::frobenius_norm(s), unit = reciprocal(norm);
+  scalar_t<M> const unit = reciprocal(norm);
   scalar_t<M> const present = norm * unit;  // 1, and 0 of s = 0, of which r(0), +- the error, must not become a P
   axpby(unit * scalar_t<M>(r.slope), s, 0.0, sum);
   add_diagonal(present * scalar_t<M>(r.constant), sum);
@@ -102,6 +103,11 @@ std::optional<filtered<M>> sum_of_inverses(rational_design const& r, M const& s,
                   });
   if (!pairs) return std::nullopt;
   return filtered<M>{sum, norm};
+}
+/// r(s / ||s||_F).
+template <matrix_with_solve M>
+std::optional<filtered<M>> sum_of_inverses(rational_design const& r, M const& s, workspace<M>& work) {
+  return linalg::sum_of_inverses(r, s, linalg::frobenius_norm(s), work);
 }
 
 }  // namespace selfpred::linalg

@@ -37,7 +37,8 @@ S power(S const& x, double a) {
 /// not to be had. Right for latents of any scale whose P is representable; relative, of any scale.
 /// `evaluate`: iteration(), the default, is the eigendecomposition. Of the plain root (exponent 0.5, not relative, floor at
 /// most eps) rational(5e-4) is four inverses; automatic() is, in float, four inverses and two products with an error of
-/// 2e-4 sqrt(||S||_F) where eigenvalues are below 1.6e-5 ||S||_F and of 1e-6 above, as good as float's eigenvalues.
+/// 2e-4 sqrt(||S||_F) where eigenvalues are below 1.6e-5 ||S||_F and of 1e-6 above, as good as float's eigenvalues. gram(t)
+/// is the same on the side of few rows, of moments of one batch.
 /// Shapes: S and P are f x f. Errors: domain_error for an exponent that is not above 0, eps or floor below 0, a momentum
 /// outside [0, 1); non_finite_error from the eigensolver. Needs matrix_with_eigh.
 /// Cost: one eigendecomposition, about 9 f^3, and a product, or what `evaluate` has chosen; a second one only where floor > eps, since
@@ -63,10 +64,10 @@ struct direct_pred {
       throw domain_error(
           detail::complaint("direct_pred", "statistics_momentum", std::to_string(statistics_momentum), "in [0, 1)"));
     evaluate.check("direct_pred");
-    if (evaluate.by == evaluation::method::rational && !plain())
+    bool const asked = evaluate.by == evaluation::method::rational || evaluate.by == evaluation::method::gram;
+    if (asked && !plain())
       throw domain_error(
-          "direct_pred: evaluate is rational, expected iteration(): of the powers there is a table for exponent 0.5, "
-          "not "
+          "direct_pred: evaluate is rational or gram, expected iteration(): there is a table for exponent 0.5, not "
           "relative, floor at most eps");
   }
   moment_options moments() const { return {.momentum = statistics_momentum}; }
@@ -110,6 +111,24 @@ struct direct_pred {
   double error_bound() const {
     if (evaluate.by == evaluation::method::iteration || !plain()) return 0;
     return in_two_stages<M>() ? two_stages : plan<M>().error_bound();
+  }
+  /// Whether P of n rows is made without S.
+  template <matrix M>
+  bool by_samples(index n, index f) const {
+    return plain() && detail::prefers_samples(evaluate, n, f) && (in_two_stages<M>() || plan<M>().design);
+  }
+  /// u <- U and p0 of P = p0 I + Y^T U Y / n, of f features, from Y Y^T / n; nothing where a pivot failed.
+  template <matrix_with_solve M>
+  std::optional<double> of_samples(M const& gram, index f, workspace<M>& work, M& u) const {
+    if (!in_two_stages<M>()) {
+      auto const at_zero = linalg::stages_of_samples(
+          gram, f, 1, [this](int) { return *plan<M>().design; }, work, u);
+      return at_zero ? std::optional(*at_zero + eps) : std::nullopt;
+    }
+    auto const r = linalg::square_root_in_two_stages(gram, work, true);
+    if (!r) return std::nullopt;
+    axpby(reciprocal(square_root(r->norm)), r->value, 0.0, u);
+    return eps;
   }
 
  private:

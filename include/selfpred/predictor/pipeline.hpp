@@ -32,7 +32,7 @@ struct predictor_options {
 
 /// The state machine round a rule. A step is staged, looked at, and only then committed, so that a caller who fails in
 /// between has changed nothing. Without an EMA and a rescaling, a step on few rows has no f x f matrix: what is applied is
-/// the filter on the side of the rows, until somebody asks for P.
+/// the rule on the side of the rows, until somebody asks for P.
 template <matrix M, predictor_rule<M> Rule>
 class predictor_pipeline {
   static constexpr bool knows_samples = detail::knows_samples<M, Rule>;
@@ -55,16 +55,15 @@ class predictor_pipeline {
     rule_(c, rule_work_, p);
     return stage_from(p);
   }
-  /// The same from the rows of all views or of one, without their moments, where the rule has a design for so few; those
+  /// The same from the rows of all views or of one, without their moments, where the rule has a way for so few; those
   /// rows, or nullptr where moments have to be taken.
   template <class Z>
   M const* stage(Z const& z, std::size_t view, index rows, index f)
     requires knows_samples
   {
-    auto const* const design = rule_.template sample_design<M>(rows, f);
-    if (!design) return nullptr;
+    if (!rule_.template by_samples<M>(rows, f)) return nullptr;
     bool const without_p = options_.momentum == 0 && options_.rescale == rescaling::none;
-    M const* const y = samples_.stage(*design, z, view, rows, f, without_p);
+    M const* const y = samples_.stage(rule_, z, view, rows, f, without_p);
     if (!y) return nullptr;
     if (without_p) {
       expect_finite(samples_.squares());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The rows of all views in one matrix, the filter of their covariance without it, and a predictor by either.
+// The rows of all views in one matrix, a predictor of them without their covariance, and one by either.
 #pragma once
 #include <selfpred/predictor/rule.hpp>
 #include <utility>
@@ -13,9 +13,13 @@ template <class M>
   requires matrix_with_solve<M> && reads_scalars_freely<M> && requires(M& m) { detail::operand(m).stride[0]; }
 inline constexpr bool shows_matrix<M> = true;
 
-/// Whether there are batches of which Rule has no need of S.
+/// Whether there are batches of which Rule has no need of S: it says of which, and makes P = p0 I + Y^T U Y / n by U.
 template <class M, class Rule>
-inline constexpr bool knows_samples = shows_matrix<M> && requires(Rule const& r) { r.template sample_design<M>(1, 1); };
+inline constexpr bool knows_samples =
+    shows_matrix<M> && requires(Rule const& r, M const& gram, index f, workspace<M>& work, M& u) {
+      { r.template by_samples<M>(f, f) } -> std::same_as<bool>;
+      { r.of_samples(gram, f, work, u) } -> std::same_as<std::optional<double>>;
+    };
 
 template <class M, bool Known>
 struct sample_rows {
@@ -25,14 +29,14 @@ struct sample_rows {
   static index workspace_size() { return 0; }
 };
 
-/// The rows that P is of and the filter of their covariance, in two halves: what is held, and what a step has staged.
+/// The rows that P is of and what the rule makes of them, in two halves: what is held, and what a step has staged.
 template <class M>
 class sample_rows<M, true> {
  public:
   /// Stages the rows of every view, or of one; nullptr where their squares leave the range of the element type or are not
   /// finite: moments know what to do then. A half that may be committed finds the other one's tensors made as well.
-  template <class Z>
-  M const* stage(linalg::rational_design const& r, Z const& z, std::size_t only, index rows, index f, bool commits) {
+  template <class Rule, class Z>
+  M const* stage(Rule const& rule, Z const& z, std::size_t only, index rows, index f, bool commits) {
     M *y = nullptr, *u = nullptr;
     index at = 0;
     each_view(z, [&](std::size_t i, auto const& x) {
@@ -49,8 +53,11 @@ class sample_rows<M, true> {
     });
     only_ = only;
     double const mean_square = dot(*y, *y) / static_cast<double>(rows * f);
-    bool const fits = mean_square >= 1e-12 && mean_square <= 1e12;
-    return fits && sides_[staged()].refresh(r, *y, *u, work_) ? y : nullptr;
+    if (!(mean_square >= 1e-12 && mean_square <= 1e12)) return nullptr;
+    auto const make = [&](M const& gram, workspace<M>& work, M& inner) {
+      return rule.of_samples(gram, f, work, inner);
+    };
+    return sides_[staged()].refresh(*y, *u, work_, make) ? y : nullptr;
   }
   void commit() { held_ = staged(), holds_ = true; }
   std::size_t held() const { return held_; }
@@ -58,21 +65,23 @@ class sample_rows<M, true> {
 
   M const& rows(std::size_t half) const { return sides_[half].rows(); }
   /// Not finite where what is staged is not.
-  double squares() const { return sides_[staged()].norm() + dot(sides_[staged()].inner(), sides_[staged()].inner()); }
-  /// p <- P, the root of S by the design.
-  void matrix(std::size_t half, M& p) { sides_[half].matrix(root(half), p, work_); }
+  double squares() const {
+    auto const& side = sides_[staged()];
+    return side.at_zero() * side.at_zero() + dot(side.inner(), side.inner());
+  }
+  /// p <- P.
+  void matrix(std::size_t half, M& p) { sides_[half].matrix(p, work_); }
   /// out <- x (a P + b I), x any rows; or, of the half that is staged, those of a view.
   template <class X>
   void apply(std::size_t half, std::size_t view, double a, X const& x, double b, M& out) {
     auto const& side = sides_[half];
-    if (view == every_view) return side.apply(a * root(half), x, b, out, work_);
+    if (view == every_view) return side.apply(a, x, b, out, work_);
     index const first = only_ == every_view ? static_cast<index>(view) * rows_of_view_ : 0;
-    side.apply_along(part(side.gram(work_), first), a * root(half), x, b, out, work_);
+    side.apply_along(part(side.gram(work_), first), a, x, b, out, work_);
   }
   index workspace_size() const { return kept_.size() + work_.size(); }
 
  private:
-  double root(std::size_t half) const { return std::sqrt(sides_[half].norm()); }
   /// Y and U of a half.
   template <class L>
   std::pair<M*, M*> place(std::size_t half, L const& like, index n, index f) {

@@ -63,10 +63,16 @@ struct visser {
   double error_bound() const {
     return eta ? 0 : plan<M>().error_bound();
   }
-  /// The design by which P of n rows is made without S, or nullptr.
+  /// Whether P of n rows is made without S.
   template <matrix M>
-  linalg::rational_design const* sample_design(index n, index f) const {
-    return !eta && detail::prefers_samples(evaluate, n, f) ? plan<M>().design : nullptr;
+  bool by_samples(index n, index f) const {
+    return !eta && detail::prefers_samples(evaluate, n, f) && plan<M>().design;
+  }
+  /// u <- U and p0 of P = p0 I + Y^T U Y / n, of f features, from Y Y^T / n; nothing where a pivot failed.
+  template <matrix_with_solve M>
+  std::optional<double> of_samples(M const& gram, index f, workspace<M>& work, M& u) const {
+    return linalg::stages_of_samples(
+        gram, f, 1, [this](int) { return *plan<M>().design; }, work, u);
   }
   /// Eigenvalues of S, at least 0, become those of P.
   void map_eigenvalues(std::span<double> l) const {
