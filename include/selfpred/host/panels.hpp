@@ -3,6 +3,7 @@
 // and written in order, nothing is packed twice, and an odd size is a padded panel. On GNU vector extensions.
 #pragma once
 #include <algorithm>
+#include <cstdint>
 #include <selfpred/view.hpp>
 #include <type_traits>
 #include <utility>
@@ -209,16 +210,27 @@ struct panels {
         }
     }
   }
+  // The upper triangle of a square from its lower one. By selection: copies of 1 to 15 numbers are as many calls.
+  static void mirror(S* a, S* t) {
+    using number = std::conditional_t<sizeof(S) == 4, std::int32_t, std::int64_t>;
+    using numbers [[gnu::vector_size(bytes)]] = number;
+    numbers lane;
+    for (int i = 0; i < lanes; ++i) lane[i] = i;
+    transpose(a, rows, t, rows);
+#pragma GCC unroll 16
+    for (int j = 1; j < rows; ++j)
+      for (int i = 0; i < parts; ++i) {
+        vec& to = reinterpret_cast<vec*>(a)[j * parts + i];
+        to = lane < j - i * lanes ? reinterpret_cast<vec const*>(t)[j * parts + i] : to;
+      }
+  }
   /// The same of the panels [first, last) of a lower triangle, which lie `cs` apart, and of their mirror image.
   static void unpack_symmetric(S* c, index cs, index first, index last, S a, S b, matrix_view<S> const& z) {
     alignas(64) S t[square];
     for (index q = 0; q < last; ++q)
       for (index p = std::max(first, q); p < last; ++p) {
         S* const from = c + p * cs + q * square;
-        if (p == q) {
-          transpose(from, rows, t, rows);
-          for (int j = 1; j < rows; ++j) std::copy_n(t + j * rows, j, from + j * rows);
-        }
+        if (p == q) mirror(from, t);
         unpack(from, a, b, z, p, q);
         if (p > q) unpack(from, a, b, z.transposed(), p, q);
       }

@@ -78,10 +78,15 @@ void blocked_cholesky<S>::corner(S* a, S* u, S* pivots) {
   vec *const av = reinterpret_cast<vec*>(a), *const ev = reinterpret_cast<vec*>(e),
              *const uv = reinterpret_cast<vec*>(u);
   for (index j = 0; j < rows; ++j) e[j * (rows + 1)] = 1;
+  S d = a[0];
 #pragma GCC unroll 16
   for (int j = 0; j < rows; ++j) {
-    S const d = a[j * rows + j], r = S(1) / d;
+    S const r = S(1) / d;
     pivots[j] = d, root[j] = r;
+    if (j + 1 < rows) {  // the next pivot, before its column
+      S const y = a[j * rows + j + 1];
+      d = a[(j + 1) * (rows + 1)] - y * y * r;
+    }
     vec v[parts], f[parts];
     for (int i = 0; i < parts; ++i) v[i] = av[j * parts + i] * r, f[i] = ev[j * parts + i] * r;
 #pragma GCC unroll 16
