@@ -35,7 +35,7 @@ struct panel_prediction : panel_products<S> {
     index step = base::count(z.cols()) * square;
   };
   struct row_sums {
-    double qq[height * rows] = {}, tt[height * rows] = {}, qt[height * rows] = {};
+    alignas(64) double qq[height * rows] = {}, tt[height * rows] = {}, qt[height * rows] = {};
   };
 
   static void of_rows(work k);
@@ -68,7 +68,7 @@ template <class S>
 void panel_prediction<S>::of_rows(work k) {
   index const m = k.z.rows(), f = k.z.cols(), all = base::count(m) * k.step;
   k.q = base::template buffer<4>(all), k.others = base::template buffer<5>(height * k.step);
-  auto const into_panels = [f, step = k.step](S* to) {
+  auto const into_panels = [step = k.step](S* to) {
     return [=](auto t, index from, index d, S const* u, index us, S const* v, index i, index j) {
       base::template tile<t>(d, u, us, v, to + i / rows * step + j * rows, step, from == 0 ? into::set : into::sum);
     };
@@ -99,7 +99,7 @@ template <class S>
 void panel_prediction<S>::add_square(S const* q, S const* t, index n, row_sums& sums, index r) {
   constexpr int few = bytes / int(sizeof(double));
   using real = std::conditional_t<sizeof(S) != 0, double, S>;  // a vector's element must depend on S for its size to
-  using wider [[gnu::vector_size(bytes), gnu::may_alias, gnu::aligned(sizeof(double))]] = real;
+  using wider [[gnu::vector_size(bytes), gnu::may_alias]] = real;
   using piece [[gnu::vector_size(few * sizeof(S)), gnu::may_alias]] = S;
   for (int i = 0; i < rows; i += few) {
     auto const at = [i, r](double* sum) -> wider& { return *reinterpret_cast<wider*>(sum + r + i); };
