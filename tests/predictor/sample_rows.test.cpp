@@ -55,7 +55,7 @@ void check_near(R const& got, S const& expected, double tolerance) {
 TEMPLATE_TEST_CASE("Steps without P are steps with it", "[sample_rows]", by_columns<float>, by_rows<float>,
                    by_columns<double>) {
   using M = TestType;
-  // Both evaluate one table or one recursion; inverses, and a B of 1.5^n, round to some 100 eps of sqrt(||S||_F), of which P's
+  // Both evaluate one table or one recursion; inverses, and a B of up to 1.5^n, round to some 100 eps of sqrt(||S||_F), of which P's
   // own size is a tenth and q's a hundredth at f = 512.
   double const e = eps<typename M::Scalar>;
   auto const hold_alike = [&](auto rule, objective_options options, selfpred::index b, selfpred::index f,
