@@ -15,8 +15,8 @@ namespace selfpred {
 /// where scalars can be read without synchronising; the state is then as before.
 /// Cost of a step of two views: the rule's, plus 2 symmetric products b f^2 for S (2 more for X where the rule reads it)
 /// and 4 products b f^2. Of few rows, n = 2 b in all (evaluation::gram, automatic where 2 n <= f, host memory,
-/// predictor_momentum = 0, no rescaling), there is no S and no P: a symmetric product n^2 f and the design's inverses of
-/// n x n, then 3 products b n f a view and P alone where somebody asks for it. No allocation after the first step of a
+/// predictor_momentum = 0, no rescaling), there is no S and no P: a symmetric product n^2 f and inverses or a recursion
+/// of n x n, then 3 products b n f a view and P alone where somebody asks for it. No allocation after the first step of a
 /// shape, no synchronisation. Latents so large that Z P overflows (1e30 in float) are scaled by a power of two, on hosts.
 /// Example: examples/objective_step.cpp
 template <matrix M, class Rule>

@@ -55,16 +55,16 @@ void check_near(R const& got, S const& expected, double tolerance) {
 TEMPLATE_TEST_CASE("Steps without P are steps with it", "[sample_rows]", by_columns<float>, by_rows<float>,
                    by_columns<double>) {
   using M = TestType;
-  // Both evaluate one table; its inverses round to some 100 eps of sqrt(||S||_F), of which P's own size is a tenth and q's
-  // a hundredth at f = 512.
+  // Both evaluate one table or one recursion; inverses, and a B of up to 1.5^n, round to some 100 eps of sqrt(||S||_F), of which P's
+  // own size is a tenth and q's a hundredth at f = 512.
   double const e = eps<typename M::Scalar>;
-  auto const hold = [&](auto rule, objective_options options, selfpred::index b, selfpred::index f) {
+  auto const hold_alike = [&](auto rule, objective_options options, selfpred::index b, selfpred::index f,
+                              evaluation of_s, evaluation of_rows) {
     INFO(b << " x " << f << ", alpha " << options.alpha << ", per_direction " << options.per_direction);
     options.predictor_momentum = 0;
-    double const tolerance = rule.evaluate.tolerance;
-    auto by_s = make_objective<M>(with(rule, evaluation::rational(tolerance)), options);
-    auto by_rows = make_objective<M>(with(rule, evaluation::gram(tolerance)), options);
-    auto asked = make_objective<M>(with(rule, evaluation::gram(tolerance)), options);
+    auto by_s = make_objective<M>(with(rule, of_s), options);
+    auto by_rows = make_objective<M>(with(rule, of_rows), options);
+    auto asked = make_objective<M>(with(rule, of_rows), options);
     for (std::uint64_t k = 0; k < 3; ++k) {
       views<M> v(b, f, k);
       v.z2 *= 3, v.z2.row(0) *= -2;  // the views and their rows differ
@@ -85,6 +85,10 @@ TEMPLATE_TEST_CASE("Steps without P are steps with it", "[sample_rows]", by_colu
     CHECK(a.error_bound == c.error_bound);
     CHECK(c.refreshes == 3);
   };
+  auto const hold = [&](auto const& rule, objective_options const& options, selfpred::index b, selfpred::index f) {
+    double const t = rule.evaluate.tolerance;
+    hold_alike(rule, options, b, f, evaluation::rational(t), evaluation::gram(t));
+  };
   hold(newton_schulz{}, {}, 9, 41);
   hold(newton_schulz{}, {.alpha = 0.3}, 1, 7);
   hold(newton_schulz{}, {.alpha = 2, .loss = {.kind = selfpred::loss_kind::squared}}, 9, 41);
@@ -99,6 +103,23 @@ TEMPLATE_TEST_CASE("Steps without P are steps with it", "[sample_rows]", by_colu
   hold(stiefel{.evaluate = evaluation::gram(1e-4)}, {.per_direction = true}, 3, 41);
   hold(direct_pred{.evaluate = evaluation::gram(5e-4)}, {.alpha = 0.3}, 9, 41);
   hold(direct_pred{.eps = 0.25, .evaluate = evaluation::gram(4.5e-4)}, {}, 9, 41);
+  // By default, where there is no table: the recursion of S, as the paper writes it, and the one of the rows.
+  auto const hold_recursion = [&](auto const& rule, objective_options const& options, selfpred::index b,
+                                  selfpred::index f) {
+    hold_alike(rule, options, b, f, evaluation::iteration(), evaluation::automatic());
+  };
+  if constexpr (std::same_as<typename M::Scalar, double>) {  // float has a table
+    hold_recursion(newton_schulz{}, {}, 9, 41);
+    hold_recursion(newton_schulz{}, {.alpha = 0.3, .per_direction = true}, 1, 7);
+    hold_recursion(newton_schulz{}, {.alpha = 0.3}, size(64), size(512));
+  }
+  for (int const iterations : {0, 1, 2}) hold_recursion(newton_schulz{iterations}, {.alpha = 0.3}, 9, 41);
+  hold_recursion(newton_schulz{7, 2}, {.alpha = 0.3}, 9, 41);
+  hold_recursion(newton_schulz{7, 2}, {.alpha = 0.3, .per_direction = true}, 1, 7);
+  hold_recursion(newton_schulz{4, 3}, {.alpha = 0.3}, 9, 41);
+  hold_recursion(stiefel{}, {.alpha = 0.01}, 9, 41);
+  hold_recursion(stiefel{.iterations = 0}, {.alpha = 0.01}, 9, 41);
+  hold_recursion(stiefel{}, {.per_direction = true}, 3, 41);
 }
 
 TEST_CASE("Three views without P, and the gradient as central differences", "[sample_rows]") {
@@ -130,8 +151,8 @@ TEST_CASE("Three views without P, and the gradient as central differences", "[sa
 
 TEST_CASE("A step without P that throws leaves the predictor as it was, to the bit", "[sample_rows]") {
   using M = by_columns<float>;
-  for (int const taken : {1, 2, 3}) {
-    auto o = make<M>({.alpha = 0.3});
+  auto const hold = [](auto const& rule, int taken) {
+    auto o = make<M>(rule, {.alpha = 0.3});
     for (int k = 0; k < taken; ++k) step(o, views<M>(6, 40, static_cast<std::uint64_t>(k)));
     views<M> const other(5, 40, 8);
     matrix_d const before = all_of(evaluate(o, other));
@@ -153,6 +174,11 @@ TEST_CASE("A step without P that throws leaves the predictor as it was, to the b
     }
     CHECK(o.state() == state);
     CHECK(same_bits(all_of(evaluate(o, other)), before));
+  };
+  for (int const taken : {1, 2, 3}) {
+    hold(newton_schulz{.evaluate = evaluation::gram()}, taken);
+    hold(newton_schulz{7, 2}, taken);  // the recursion, which has no pivot that could fail
+    hold(stiefel{}, taken);
   }
 }
 
@@ -217,8 +243,9 @@ TEST_CASE("state() of a step without P continues", "[sample_rows]") {
   }
 }
 
-TEST_CASE("Without an EMA of P a step on few rows has no f x f matrix, and allocates nothing", "[sample_rows]") {
-  using M = by_columns<float>;
+TEMPLATE_TEST_CASE("Without an EMA of P a step on few rows has no f x f matrix, and allocates nothing", "[sample_rows]",
+                   by_columns<float>, by_columns<double>) {
+  using M = TestType;
   selfpred::index const f = 200;
   auto const hold = [f](auto const& rule) {
     for (bool const apart : {false, true}) {
@@ -247,17 +274,23 @@ TEST_CASE("Without an EMA of P a step on few rows has no f x f matrix, and alloc
       CHECK(o.workspace_size() < f * f);  // P itself is no scratch
     }
   };
+  hold(newton_schulz{});
   hold(newton_schulz{.evaluate = evaluation::automatic(3e-4)});
   hold(newton_schulz{.evaluate = evaluation::gram()});
+  hold(newton_schulz{7, 2});
   hold(newton_schulz{7, 2, evaluation::automatic(1e-4)});
+  hold(newton_schulz{4, 3, evaluation::automatic(1e-4)});  // in float the recursion, then two tables
   hold(newton_schulz{4, 3, evaluation::gram(2e-4)});
+  hold(stiefel{});
   hold(stiefel{.evaluate = evaluation::automatic(1e-4)});
-  hold(direct_pred{.evaluate = evaluation::automatic()});
+  if constexpr (std::same_as<typename M::Scalar, float>) hold(direct_pred{.evaluate = evaluation::automatic()});
   hold(direct_pred{.evaluate = evaluation::gram(5e-4)});
   auto averaged = make_objective<M>(newton_schulz{.evaluate = evaluation::gram()}, {});
   auto rescaled = make<M>({.rescale = selfpred::rescaling::frobenius});
+  auto literal = make<M>({}, evaluation::iteration());
   views<M> const v(4, f, 1);
-  step(averaged, v), step(rescaled, v);
+  step(averaged, v), step(rescaled, v), step(literal, v);
   CHECK(averaged.workspace_size() >= f * f);  // P is made
   CHECK(rescaled.workspace_size() >= f * f);
+  CHECK(literal.workspace_size() >= f * f);  // the paper's recursion is that of S
 }

@@ -13,15 +13,16 @@ namespace selfpred {
 /// How a square-root-like rule is evaluated: a choice of arithmetic, not of meaning. P is the same up to the tolerance,
 /// in units of sqrt(||S||_F).
 ///
-/// iteration() is the paper's recursion, on any matrix. rational(t) is a sum of shifted inverses
+/// iteration() is the paper's recursion on S, of any matrix. rational(t) is a sum of shifted inverses
 /// c + d X + sum_k a_k (X + s_k I)^-1, X = S / ||S||_F, from a table whose error and rounding together are at most t; it
 /// needs matrix_with_solve, and an n that the table has. gram(t) is the same on the n x n side of a batch of n < f rows,
 /// where S is not made (host memory, moments of one batch; else as rational). automatic() takes the cheaper by the cost
 /// model below, and the recursion where the element type is not known when compiling (a device), where it is wider than
-/// the table is exact, and where there is no solve or no table, as of two stages or Stiefel to 1e-5.
+/// the table is exact, and where there is no solve or no table, as of two stages or Stiefel to 1e-5. Of Newton-Schulz and
+/// Stiefel that recursion too is n x n for few rows: the same P, to rounding, though not to the bit.
 ///
 /// Cost model, in products f^3: an inverse 0.65, a pair of complex poles two of them, the recursion half of its products,
-/// of which an engine may make one triangle (docs/benchmarks.md measures both); gram where 2 n <= f.
+/// of which an engine may make one triangle (docs/benchmarks.md measures both); the side of the rows where 2 n <= f.
 /// Example: newton_schulz{.evaluate = evaluation::rational(3e-4)}
 struct evaluation {
   enum class method : unsigned char { automatic, iteration, rational, gram };

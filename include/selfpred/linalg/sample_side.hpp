@@ -7,18 +7,18 @@
 namespace selfpred::linalg {
 
 /// h(S) = h(0) I + Y^T U Y / n of f features by U = (h(x) - h(0)) / x at x = G = Y Y^T / n, for a chain of stages, each
-/// y <- sqrt(||y||_F) r(y / ||y||_F) with r = design(k), from y = S. u <- U, h(0) is returned; nothing where a pivot was not
-/// positive.
+/// y <- sqrt(||y||_F) r(y / ||y||_F), from y = S: r = *design(k), or where that is nullptr A_n of Newton-Schulz, n =
+/// iterations, before which there may be no design. u <- U, h(0) is returned; nothing where a pivot was not positive.
 ///
 /// G has S's eigenvalues but for f - n zeros. Those have the value z = h(0) at every stage: 0 first, then what a design leaves
 /// there, and count in its norm. With X = y / ||y|| and x0 = z / ||y|| a stage is r(X) - r(x0) I = D (X - x0 I), D the
-/// divided difference: a sum of r's own inverses. So U <- U D / sqrt(||y||), and y = z I + U G: the same function as on the
-/// f x f side, with the same error.
-/// Cost: the inverses of the designs, n x n, and 2 symmetric products n^3 a stage after the first; no allocation after the
-/// first call. Uses slots 0 to 4.
+/// divided difference: a sum of r's own inverses; of the recursion B_n, since A_n = X B_n and x0 = 0. So
+/// U <- U D / sqrt(||y||), and y = z I + U G: the same function as on the f x f side, with the same error.
+/// Cost: the inverses or the recursions, n x n, and 2 symmetric products n^3 a stage after the first; no allocation after
+/// the first call. Uses slots 0 to 4.
 template <matrix_with_solve M, class Design>
 std::optional<double> stages_of_samples(M const& gram, index f, int stages, Design const& design, workspace<M>& work,
-                                        M& u) {
+                                        M& u, int iterations = 0) {
   M& scratch = work.get(4, gram, shape_of(gram));
   auto const null = static_cast<double>(f - shape_of(gram).rows());
   double z = 0;
@@ -29,15 +29,19 @@ std::optional<double> stages_of_samples(M const& gram, index f, int stages, Desi
     }
     M const& y = k > 0 ? scratch : gram;
     double const norm = std::sqrt(dot(y, y) + null * z * z), root = std::sqrt(norm);
-    divided_difference const d(design(k), z * reciprocal(norm));
-    auto const sum = linalg::sum_of_inverses(d.quotient(), y, norm, work);
-    if (!sum) return std::nullopt;
+    M const* quotient = nullptr;
+    if (rational_design const* const r = design(k)) {
+      divided_difference const d(*r, z * reciprocal(norm));
+      auto const sum = linalg::sum_of_inverses(d.quotient(), y, norm, work);
+      if (!sum) return std::nullopt;
+      quotient = &sum->value, z = root * d.at();
+    } else
+      quotient = &linalg::newton_schulz(y, iterations, work, true).b;
     if (k > 0) {
-      gemm_symmetric(reciprocal(root), u, op::none, sum->value, op::none, 0.0, scratch);
+      gemm_symmetric(reciprocal(root), u, op::none, *quotient, op::none, 0.0, scratch);
       copy(scratch, u);
     } else
-      axpby(reciprocal(root), sum->value, 0.0, u);
-    z = root * d.at();
+      axpby(reciprocal(root), *quotient, 0.0, u);
   }
   return z;
 }

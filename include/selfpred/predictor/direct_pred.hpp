@@ -122,7 +122,7 @@ struct direct_pred {
   std::optional<double> of_samples(M const& gram, index f, workspace<M>& work, M& u) const {
     if (!in_two_stages<M>()) {
       auto const at_zero = linalg::stages_of_samples(
-          gram, f, 1, [this](int) { return *plan<M>().design; }, work, u);
+          gram, f, 1, [this](int) { return plan<M>().design; }, work, u);
       return at_zero ? std::optional(*at_zero + eps) : std::nullopt;
     }
     auto const r = linalg::square_root_in_two_stages(gram, work, true);

@@ -13,7 +13,8 @@ namespace selfpred {
 /// and an exact root is another predictor. Shapes: S and P are f x f. S = 0 gives P = 0. Right for latents of any scale
 /// whose P is representable. Errors: domain_error for iterations < 0, stages < 1, an evaluation that there is not.
 /// Cost: stages (3 n - 3) products f^3, or what `evaluate` has chosen; no allocation after the first call, no
-/// synchronisation. Stages share the tolerance: two of 7 have tables from 7.6e-5 on, and are the recursion below.
+/// synchronisation. Stages share the tolerance: two of 7 have tables from 7.6e-5 on; below, automatic is the recursion, n x n
+/// for batches of so few rows on hosts (2 n <= f).
 /// Example: make_objective<Eigen::MatrixXf>(newton_schulz{.iterations = 7, .stages = 2}, {.alpha = 0.3})
 struct newton_schulz {
   int iterations = 9;
@@ -60,15 +61,15 @@ struct newton_schulz {
   /// Whether P of n rows is made without S.
   template <matrix M>
   bool by_samples(index n, index f) const {
-    bool all = detail::prefers_samples(evaluate, n, f);
-    for (int k = 0; k < stages && all; ++k) all = plan<M>(k).design;
-    return all;
+    return detail::prefers_samples(evaluate, n, f);
   }
   /// u <- U and p0 of P = p0 I + Y^T U Y / n, of f features, from Y Y^T / n; nothing where a pivot failed.
   template <matrix_with_solve M>
   std::optional<double> of_samples(M const& gram, index f, workspace<M>& work, M& u) const {
-    auto const design = [this](int k) { return *plan<M>(k).design; };
-    return linalg::stages_of_samples(gram, f, stages, design, work, u);
+    int designed = stages;  // from here on; before it the recursion, of which 0 in the null directions stays 0
+    while (designed > 0 && plan<M>(designed - 1).design) --designed;
+    auto const design = [&](int k) { return k < designed ? nullptr : plan<M>(k).design; };
+    return linalg::stages_of_samples(gram, f, stages, design, work, u, iterations);
   }
   /// Eigenvalues of S, at least 0, become those of P: the rule as a function of one number and of the batch's norm.
   void map_eigenvalues(std::span<double> l) const {

@@ -13,8 +13,8 @@ namespace selfpred {
 /// status() says so; objective_options{.rescale = rescaling::spectral} keeps P beside alpha.
 /// Shapes: S and P are f x f. S = 0 gives P = 0. P is proportional to S, so latents of 1e30 have no P in float:
 /// non_finite_error from the pipeline. Errors: domain_error for iterations < 0.
-/// Cost: 3 n products f^3, or what `evaluate` has chosen (n = 9 has tables from 5.6e-5 on, and is the recursion below); no
-/// allocation after the first call, no synchronisation.
+/// Cost: 3 n products f^3, or what `evaluate` has chosen (n = 9 has tables from 5.6e-5 on; below, automatic is the
+/// recursion, n x n for batches of so few rows on hosts, 2 n <= f); no allocation after the first call, no synchronisation.
 /// Example: make_objective<Eigen::MatrixXf>(stiefel{}, {.alpha = 0.3, .rescale = rescaling::spectral})
 struct stiefel {
   int iterations = 9;
@@ -59,20 +59,20 @@ struct stiefel {
   /// Whether P of n rows is made without S.
   template <matrix M>
   bool by_samples(index n, index f) const {
-    return detail::prefers_samples(evaluate, n, f) && plan<M>().design;
+    return detail::prefers_samples(evaluate, n, f);
   }
   /// u <- U and p0 of P = p0 I + Y^T U Y / n, of f features, from Y Y^T / n; nothing where a pivot failed. U is
   /// B / ||B||_F: no row has a part in the f - n null directions, but the norm counts B(0) there, 1.5^n each.
   template <matrix_with_solve M>
   std::optional<double> of_samples(M const& gram, index f, workspace<M>& work, M& u) const {
     shape const nn = shape_of(gram);
-    M &unit = work.get(4, gram, nn), &squared = work.get(5, gram, nn);  // 0 to 3 are the inverses'
+    M &unit = work.get(4, gram, nn), &squared = work.get(5, gram, nn);  // 0 to 3 are what makes B's
     axpby(reciprocal(linalg::frobenius_norm(gram)), gram, 0.0, unit);
     gemm_symmetric(1.0, unit, op::transpose, unit, op::none, 0.0, squared);
-    linalg::rational_design const& r = *plan<M>().design;
-    auto const b = linalg::sum_of_inverses(r, squared, work);
+    linalg::rational_design const* const r = plan<M>().design;
+    auto const b = r ? linalg::sum_of_inverses(*r, squared, work) : linalg::apply(filter(), {}, squared, work);
     if (!b) return std::nullopt;
-    double const at_zero = linalg::divided_difference(r, 0).at();
+    double const at_zero = r ? linalg::divided_difference(*r, 0).at() : filter()(0);
     double const size = dot(b->value, b->value) + static_cast<double>(f - nn.rows()) * at_zero * at_zero;
     axpby(reciprocal(std::sqrt(size)), b->value, 0.0, u);
     return 0;

@@ -72,7 +72,7 @@ struct visser {
   template <matrix_with_solve M>
   std::optional<double> of_samples(M const& gram, index f, workspace<M>& work, M& u) const {
     return linalg::stages_of_samples(
-        gram, f, 1, [this](int) { return *plan<M>().design; }, work, u);
+        gram, f, 1, [this](int) { return plan<M>().design; }, work, u);
   }
   /// Eigenvalues of S, at least 0, become those of P.
   void map_eigenvalues(std::span<double> l) const {
