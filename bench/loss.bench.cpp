@@ -37,7 +37,7 @@ bench::comparison with_gradient(Index b, Index f) {
   bench::comparison c;
   c.variants.push_back({"ours", [=] { k->run(); },
                         [=] { return bench::values(k->dz, matrix_f::Constant(1, 1, static_cast<float>(k->loss))); }});
-  c.variants.push_back({"ours, in pieces", [=] { k->in_pieces(); },
+  c.variants.push_back({"ours in pieces", [=] { k->in_pieces(); },
                         [=] { return bench::values(k->dz, matrix_f::Constant(1, 1, static_cast<float>(k->loss))); }});
   auto const twin = [&](std::string const& name, auto loss) {
     auto const run = std::make_shared<decltype(loss)>();

@@ -47,11 +47,11 @@ struct panels {
   }
 
   // s = sum_k a(:, k) b(k, :). T panels of a lie `as` apart.
-  template <int T>
-  SELFPRED_INLINE void accumulate(index k, S const* a, index as, S const* b, vec (&s)[T * parts][wide]) {
+  template <int T, int W>
+  SELFPRED_INLINE void accumulate(index k, S const* a, index as, S const* b, vec (&s)[T * parts][W]) {
     constexpr int v = T * parts;
     for (int i = 0; i < v; ++i)
-      for (int j = 0; j < wide; ++j) s[i][j] = vec{};
+      for (int j = 0; j < W; ++j) s[i][j] = vec{};
     S const* p[T];
     for (int t = 0; t < T; ++t) p[t] = a + t * as;
     for (; k > 0; --k) {
@@ -59,7 +59,7 @@ struct panels {
 #pragma GCC unroll 16
       for (int i = 0; i < v; ++i) x[i] = reinterpret_cast<vec const*>(p[i / parts])[i % parts];
 #pragma GCC unroll 16
-      for (int j = 0; j < wide; ++j) {
+      for (int j = 0; j < W; ++j) {
         S const y = b[j];
 #pragma GCC unroll 16
         for (int i = 0; i < v; ++i) s[i][j] += x[i] * y;
@@ -70,25 +70,25 @@ struct panels {
     }
   }
   // c = that sum, or its negative, added or subtracted. T panels of c lie `cs` apart.
-  template <int T>
+  template <int T, int W = wide>
   SELFPRED_INLINE void tile(index k, S const* a, index as, S const* b, S* c, index cs, into how) {
-    vec s[T * parts][wide];
+    vec s[T * parts][W];
     accumulate<T>(k, a, as, b, s);
 #pragma GCC unroll 16
     for (int i = 0; i < T * parts; ++i) {
       vec* const o = reinterpret_cast<vec*>(c + i / parts * cs) + i % parts;
       if (how == into::set)
 #pragma GCC unroll 16
-        for (int j = 0; j < wide; ++j) o[j * parts] = s[i][j];
+        for (int j = 0; j < W; ++j) o[j * parts] = s[i][j];
       else if (how == into::sum)
 #pragma GCC unroll 16
-        for (int j = 0; j < wide; ++j) o[j * parts] += s[i][j];
+        for (int j = 0; j < W; ++j) o[j * parts] += s[i][j];
       else if (how == into::difference)
 #pragma GCC unroll 16
-        for (int j = 0; j < wide; ++j) o[j * parts] -= s[i][j];
+        for (int j = 0; j < W; ++j) o[j * parts] -= s[i][j];
       else
 #pragma GCC unroll 16
-        for (int j = 0; j < wide; ++j) o[j * parts] = -s[i][j];
+        for (int j = 0; j < W; ++j) o[j * parts] = -s[i][j];
     }
   }
   // z = factor times that sum + keep z, of which z may have fewer rows and columns; with keep = 0, z is write-only.
@@ -121,7 +121,11 @@ struct panels {
   template <int T>
   static void strip(index k, S const* a, index as, S const* b, index bs, S* c, index cs, index from, index to,
                     into how) {
-    for (index j = from; j < to; j += wide) tile<T>(k, a, as, b + j / rows * bs + j % rows, c + j * rows, cs, how);
+    index j = from;
+    if constexpr (T == 1 && tall > 1 && rows >= 2 * wide)  // with one panel as many sums as registers hold
+      for (; j % rows == 0 && j + 2 * wide <= to; j += 2 * wide)
+        tile<T, 2 * wide>(k, a, as, b + j / rows * bs, c + j * rows, cs, how);
+    for (; j < to; j += wide) tile<T>(k, a, as, b + j / rows * bs + j % rows, c + j * rows, cs, how);
   }
   /// The same, subtracted, of any number of terms.
   template <int T>

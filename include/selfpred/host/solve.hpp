@@ -132,11 +132,12 @@ bool blocked_cholesky<S>::invert_block(work& k, index first) {
   index const count = k.next(first) - first, us = k.wide_step;
   S pivots[max_block * rows];
   leaf(k.at(first, first), k.step, count, k.panel(first), us, pivots);
-  for (index i = 0; i < std::min(count * rows, k.size - first * rows); ++i) {
-    double const pivot = static_cast<double>(pivots[i]);
-    if (!(pivot > 0) || !std::isfinite(pivot)) return false;
-    k.least = std::min(k.least, pivot);
-  }
+  S const largest = std::numeric_limits<S>::max();
+  S least = largest;
+  for (index i = 0; i < std::min(count * rows, k.size - first * rows); ++i)
+    least = std::min(least, pivots[i] <= largest ? pivots[i] : S(0));  // a NaN is not
+  if (!(least > 0)) return false;
+  k.least = std::min(k.least, static_cast<double>(least));
   for (index i = 0; i < count; ++i)
     for (index j = 0; j <= i; ++j)
       base::transpose(k.panel(first + j) + i * square, rows, k.w + i * us + j * square, rows);
