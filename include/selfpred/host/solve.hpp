@@ -77,16 +77,14 @@ void blocked_cholesky<S>::corner(S* a, S* u, S* pivots) {
   alignas(64) S e[square] = {}, root[rows];
   vec *const av = reinterpret_cast<vec*>(a), *const ev = reinterpret_cast<vec*>(e),
              *const uv = reinterpret_cast<vec*>(u);
-  for (index j = 0; j < rows; ++j) e[j * (rows + 1)] = 1;
   S d = a[0];
+  for (index j = 0; j < rows; ++j) e[j * (rows + 1)] = 1;
 #pragma GCC unroll 16
   for (int j = 0; j < rows; ++j) {
     S const r = S(1) / d;
     pivots[j] = d, root[j] = r;
-    if (j + 1 < rows) {  // the next pivot, before its column
-      S const y = a[j * rows + j + 1];
-      d = a[(j + 1) * (rows + 1)] - y * y * r;
-    }
+    S const y = a[j * rows + (j + 1) % rows];  // the next pivot, before its column
+    if (j + 1 < rows) d = a[(j + 1) * (rows + 1)] - y * y * r;
     vec v[parts], f[parts];
     for (int i = 0; i < parts; ++i) v[i] = av[j * parts + i] * r, f[i] = ev[j * parts + i] * r;
 #pragma GCC unroll 16
@@ -132,10 +130,9 @@ bool blocked_cholesky<S>::invert_block(work& k, index first) {
   index const count = k.next(first) - first, us = k.wide_step;
   S pivots[max_block * rows];
   leaf(k.at(first, first), k.step, count, k.panel(first), us, pivots);
-  S const largest = std::numeric_limits<S>::max();
-  S least = largest;
+  S least = std::numeric_limits<S>::max();
   for (index i = 0; i < std::min(count * rows, k.size - first * rows); ++i)
-    least = std::min(least, pivots[i] <= largest ? pivots[i] : S(0));  // a NaN is not
+    least = std::min(least, std::isfinite(pivots[i]) ? pivots[i] : S(0));
   if (!(least > 0)) return false;
   k.least = std::min(k.least, static_cast<double>(least));
   for (index i = 0; i < count; ++i)
