@@ -74,10 +74,9 @@ auto blocked_cholesky<S>::packed(out x, index block) -> work {
 // roots are taken at the end, for a root and a quotient a column are one latency too many.
 template <class S>
 void blocked_cholesky<S>::corner(S* a, S* u, S* pivots) {
-  alignas(64) S e[square] = {}, root[rows];
+  alignas(64) S e[square] = {}, root[rows], d = a[0];
   vec *const av = reinterpret_cast<vec*>(a), *const ev = reinterpret_cast<vec*>(e),
              *const uv = reinterpret_cast<vec*>(u);
-  S d = a[0];
   for (index j = 0; j < rows; ++j) e[j * (rows + 1)] = 1;
 #pragma GCC unroll 16
   for (int j = 0; j < rows; ++j) {
