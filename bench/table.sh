@@ -1,9 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# table.sh [ratios.csv]: puts the table of docs/benchmarks.md, best peer of each case, and the figure of predictors there.
+# table.sh [ratios.csv [page]]: puts the table, best peer of each case, into docs/benchmarks.md and makes its figure of predictors;
+# into another page the table alone.
 set -eu
 cd "$(dirname "$0")/.."
 ratios=${1:-build/bench/ratios.csv}
+page=${2:-docs/benchmarks.md}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -29,6 +31,7 @@ END {
 awk -v table="$work/table" '
 /<!-- table -->/ { print; while ((getline line < table) > 0) print line; skip = 1 }
 /<!-- \/table -->/ { skip = 0 }
-!skip || /<!-- \/table -->/ { if (!/<!-- table -->/) print }' docs/benchmarks.md >"$work/page"
-mv "$work/page" docs/benchmarks.md
+!skip || /<!-- \/table -->/ { if (!/<!-- table -->/) print }' "$page" >"$work/page"
+mv "$work/page" "$page"
+if [ $# -gt 1 ]; then exit; fi
 gnuplot -e "file='$ratios'" bench/predictors.gp

@@ -78,8 +78,7 @@ void panel_products<S>::block(index m, index depth, index n, Panels panels_of, i
     in const yk = part(y, k, 0, d, n).transposed();
     for (index j0 = 0; j0 < n; j0 += broad) {
       index const columns = std::min(broad, n - j0);
-      for (index q = 0; q < base::count(columns); ++q)
-        for (index s = 0; s < squares; ++s) base::pack(yk, j0 / rows + q, s, v + q * vs + s * square);
+      for (index q = 0; q < base::count(columns); ++q) base::pack(yk, j0 / rows + q, 1, 0, squares, v + q * vs);
       for (index p0 = 0; p0 < base::count(m); p0 += height) {
         index const count = std::min(height, base::count(m) - p0);
         auto const [u, us] = panels_of(p0, count, k, squares);
@@ -97,8 +96,7 @@ auto panel_products<S>::packed(in const& x, index p0, index count, index k, inde
     -> std::pair<S const*, index> {
   index const us = squares * square;
   S* const u = base::template buffer<1>(height * us);
-  for (index s = 0; s < squares; ++s)
-    for (index p = 0; p < count; ++p) base::pack(x, p0 + p, k / rows + s, u + p * us + s * square);
+  base::pack(x, p0, count, k / rows, squares, u);
   return {u, us};
 }
 template <class S>
@@ -126,15 +124,15 @@ void panel_products<S>::gemm_symmetric(S a, in x, in y, S b, out z) {
 // The panels [first, last) of the lower triangle; `gram` says that y is x^T.
 template <class S>
 void panel_products<S>::triangle(S a, in const& x, in const& y, bool gram, S b, out const& z, index first, index last) {
-  index const depth = std::min<index>(base::chunk, x.cols()), s = base::count(depth) * square, cs = last * square;
-  S *const c = base::template buffer<0>(last * cs), *const u = base::template buffer<1>(last * s),
-           *const v = gram ? u : base::template buffer<2>(last * s);
+  index const depth = std::min<index>(base::chunk, x.cols()), size = last * base::count(depth) * square,
+              cs = last * square;
+  S *const c = base::template buffer<0>(last * cs), *const u = base::template buffer<1>(size),
+           *const v = gram ? u : base::template buffer<2>(size);
   for (index k = 0; k == 0 || k < x.cols(); k += base::chunk) {
     index const d = std::min(depth, x.cols() - k);
-    for (index q = 0; q < base::count(d); ++q)
-      for (index p = gram ? 0 : first; p < last; ++p) base::pack(x, p, k / rows + q, u + p * s + q * square);
-    for (index q = 0; q < base::count(d) && !gram; ++q)
-      for (index p = 0; p < last; ++p) base::pack(y.transposed(), p, k / rows + q, v + p * s + q * square);
+    index const from = gram ? 0 : first, n = base::count(d), s = n * square;
+    base::pack(x, from, last - from, k / rows, n, u + from * s);
+    if (!gram) base::pack(y.transposed(), 0, last, k / rows, n, v);
     base::groups(first, last, [&](index p, auto t) {
       base::template trapezoid<t>(d, u, v, s, c, cs, p, 0, k == 0 ? into::set : into::sum);
     });

@@ -7,17 +7,17 @@
 #include <cmath>
 #include <limits>
 #include <selfpred/host/engine.hpp>
+#include <selfpred/host/leaf.hpp>
 
 namespace selfpred::detail {
 
 template <class S>
-struct blocked_cholesky : panels<S> {
+struct blocked_cholesky : cholesky_leaf<S> {
   using out = matrix_view<S>;
-  using base = panels<S>;
+  using base = cholesky_leaf<S>;
   using into = typename base::into;
-  using vec = typename base::vec;
   static constexpr int max_block = 128 / base::rows;
-  using base::rows, base::parts, base::square, base::wide, base::tall;
+  using base::rows, base::square, base::wide, base::tall;
 
   /// y <- x^-1 y; x is destroyed. Returns the smallest pivot of the factorisation, 0 where it failed.
   static double spd_solve(out x, out y);
@@ -38,8 +38,6 @@ struct blocked_cholesky : panels<S> {
   };
   static work packed(out x, index block);
 
-  static void corner(S* a, S* u, S* pivots);
-  static void leaf(S* m, index ms, index count, S* u, index us, S* pivots);
   static bool invert_block(work& k, index first);
   static bool factorise(work& k);
   static bool invert(work& k);
@@ -70,65 +68,12 @@ auto blocked_cholesky<S>::packed(out x, index block) -> work {
   return k;
 }
 
-// u <- L^-T of one square a = L L^T, which is destroyed. Columns of a and rows of L^-1 are updated by the same multipliers;
-// roots are taken at the end, for a root and a quotient a column are one latency too many.
-template <class S>
-void blocked_cholesky<S>::corner(S* a, S* u, S* pivots) {
-  alignas(64) S e[square] = {}, root[rows], d = a[0];
-  vec *const av = reinterpret_cast<vec*>(a), *const ev = reinterpret_cast<vec*>(e),
-             *const uv = reinterpret_cast<vec*>(u);
-  for (index j = 0; j < rows; ++j) e[j * (rows + 1)] = 1;
-#pragma GCC unroll 16
-  for (int j = 0; j < rows; ++j) {
-    S const r = S(1) / d;
-    pivots[j] = d, root[j] = r;
-    S const y = a[j * rows + (j + 1) % rows];  // the next pivot, before its column
-    if (j + 1 < rows) d = a[(j + 1) * (rows + 1)] - y * y * r;
-    vec v[parts], f[parts];
-    for (int i = 0; i < parts; ++i) v[i] = av[j * parts + i] * r, f[i] = ev[j * parts + i] * r;
-#pragma GCC unroll 16
-    for (int l = j + 1; l < rows; ++l) {
-      S const y = a[j * rows + l];
-      for (int i = 0; i < parts; ++i) av[l * parts + i] -= v[i] * y, ev[l * parts + i] -= f[i] * y;
-    }
-  }
-  for (int j = 0; j < rows; ++j) root[j] = std::sqrt(root[j]);
-  for (int j = 0; j < rows; ++j)
-    for (int i = 0; i < parts; ++i) uv[j * parts + i] = ev[j * parts + i] * root[j];
-}
-
-// u <- L^-T of a block of `count` panels, by the steps of `invert` without the product L^-T L^-1: those of a square.
-template <class S>
-void blocked_cholesky<S>::leaf(S* m, index ms, index count, S* u, index us, S* pivots) {
-  alignas(64) S w[square];
-  for (index q = 0; q < count; ++q) {
-    S *const uq = u + q * square, *const right = m + q * square;
-    corner(right + q * ms, uq + q * us, pivots + q * rows);
-    if (count == 1) return;
-    base::transpose(uq + q * us, rows, w, rows);
-    auto const multiply = [&](index p, auto t) {
-      for (index c = 0; c < rows; c += wide)
-        base::template tile<t>(c + wide, right + p * ms, ms, w + c, uq + p * us + c * rows, us, into::set);
-    };
-    base::groups(0, q, multiply), base::groups(q + 1, count, multiply);
-    index const from = (q + 1) * rows, to = count * rows;
-    base::groups(0, q, [&](index p, auto t) {
-      base::template strip<t>(rows, uq + p * us, us, uq, us, m + p * ms, ms, from, to, into::difference);
-    });
-    base::template strip<1>(rows, uq + q * us, us, uq, us, m + q * ms, ms, from, to, into::negated);
-    base::groups(q + 1, count, [&](index p, auto t) {
-      base::template trapezoid<t>(rows, uq, uq, us, m, ms, p, from, into::difference);
-    });
-  }
-  for (index p = 1; p < count; ++p) std::fill_n(u + p * us, p * square, S(0));
-}
-
 // Panels of u and w for the block at `first`; false where a pivot is not positive and finite.
 template <class S>
 bool blocked_cholesky<S>::invert_block(work& k, index first) {
   index const count = k.next(first) - first, us = k.wide_step;
   S pivots[max_block * rows];
-  leaf(k.at(first, first), k.step, count, k.panel(first), us, pivots);
+  base::leaf(k.at(first, first), k.step, count, k.panel(first), us, pivots);
   S least = std::numeric_limits<S>::max();
   for (index i = 0; i < std::min(count * rows, k.size - first * rows); ++i)
     least = std::min(least, std::isfinite(pivots[i]) ? pivots[i] : S(0));
@@ -150,9 +95,7 @@ bool blocked_cholesky<S>::invert(work& k) {
     if (!invert_block(k, first)) return false;
     index const next = k.next(first), w = (next - first) * rows, right = next * rows, last = end * rows;
     auto const multiply = [&](index p, auto t) {
-      for (index c = 0; c < w; c += wide)
-        base::template tile<t>(c + wide, k.at(p, first), ms, k.w + c / rows * us + c % rows, k.panel(p) + c * rows, us,
-                               into::set);
+      base::template times_transpose<t>(w, k.at(p, first), ms, k.w, us, k.panel(p), us);
     };
     base::groups(0, first, multiply), base::groups(next, end, multiply);
     base::groups(0, first, [&](index p, auto t) {
@@ -212,8 +155,7 @@ void blocked_cholesky<S>::substitute(work const& k, out y) {
   out const right = y.transposed();
   auto const group = [&](index g, auto t) {
     S* const z = base::template buffer<3>(tall * ms);
-    for (index p = 0; p < t; ++p)
-      for (index q = 0; q < end; ++q) base::pack(right, g + p, q, z + p * ms + q * square);
+    base::pack(right, g, t, 0, end, z);
     for (index first = 0; first < end; first = k.next(first)) {
       base::template subtract<t>(first * rows, z, ms, k.m, ms, z, ms, first * rows, k.next(first) * rows);
       multiply_lower<t>(k, first, z);
