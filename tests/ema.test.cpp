@@ -3,9 +3,9 @@
 #include <limits>
 #include <map>
 #include <selfpred/ema.hpp>
-#include <selfpred/host/operations.hpp>
 #include <selfpred/schedule/constant.hpp>
 #include <selfpred/schedule/cosine.hpp>
+#include <selfpred/strided/operations.hpp>
 
 #include "golden/reader.hpp"
 #include "support/allocations.hpp"

@@ -3,12 +3,12 @@
 #include <map>
 #include <numeric>
 #include <selfpred/fused_update.hpp>
-#include <selfpred/host/operations.hpp>
 #include <selfpred/optimizer/adamw.hpp>
 #include <selfpred/optimizer/lars.hpp>
 #include <selfpred/optimizer/sgd.hpp>
 #include <selfpred/schedule/constant.hpp>
 #include <selfpred/schedule/cosine.hpp>
+#include <selfpred/strided/operations.hpp>
 #include <thread>
 
 #include "support/allocations.hpp"

@@ -2,8 +2,8 @@
 // What counts as a model, the names of its tensors, and the checked pairing of two.
 #include <map>
 #include <memory>
-#include <selfpred/host/operations.hpp>
 #include <selfpred/model.hpp>
+#include <selfpred/strided/operations.hpp>
 
 #include "support/allocations.hpp"
 #include "support/opaque.hpp"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The verbs themselves: scalars, derived operations, the defaults that an adapter inherits.
-#include <selfpred/host/operations.hpp>
 #include <selfpred/ops.hpp>
+#include <selfpred/strided/operations.hpp>
 #include <string>
 
 #include "support/opaque.hpp"

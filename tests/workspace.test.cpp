@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <selfpred/host/operations.hpp>
+#include <selfpred/strided/operations.hpp>
 #include <selfpred/workspace.hpp>
 
 #include "support/allocations.hpp"

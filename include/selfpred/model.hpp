@@ -4,8 +4,8 @@
 // maps are models already, and so is anything that nests them. A vector, array or span of numbers is one tensor.
 #pragma once
 #include <cstdint>
-#include <selfpred/host/shaped.hpp>
 #include <selfpred/ops.hpp>
+#include <selfpred/strided/shaped.hpp>
 #include <tuple>
 
 namespace selfpred {

@@ -1,7 +1,7 @@
 // expect: products of host memory need #include <selfpred/host/engine.hpp>
 // SPDX-License-Identifier: MIT
-#include <selfpred/host/operations.hpp>
 #include <selfpred/ops.hpp>
+#include <selfpred/strided/operations.hpp>
 #ifdef CONTROL
 #include <selfpred/host/engine.hpp>
 #endif

@@ -1,7 +1,7 @@
 // expect: filled
 // SPDX-License-Identifier: MIT
-#include <selfpred/host/operations.hpp>
 #include <selfpred/ops.hpp>
+#include <selfpred/strided/operations.hpp>
 
 struct mat {
   float v[4] = {};

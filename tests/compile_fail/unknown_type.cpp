@@ -1,7 +1,7 @@
 // expect: tensor_traits<.*mat>|tensor<(X|T)>. \[with (X|T) = mat\]
 // SPDX-License-Identifier: MIT
-#include <selfpred/host/operations.hpp>
 #include <selfpred/ops.hpp>
+#include <selfpred/strided/operations.hpp>
 
 struct mat {
   float v[4] = {};

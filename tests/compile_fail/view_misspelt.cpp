@@ -1,7 +1,7 @@
 // expect: view. (is not a member of|in) .selfpred::tensor_traits<mat>|no member named .view.
 // SPDX-License-Identifier: MIT
-#include <selfpred/host/operations.hpp>
 #include <selfpred/ops.hpp>
+#include <selfpred/strided/operations.hpp>
 
 struct mat {
   float v[4] = {};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A user of the core alone: their own tensor, averaged.
-#include <selfpred/host/operations.hpp>
 #include <selfpred/selfpred.hpp>
+#include <selfpred/strided/operations.hpp>
 #include <vector>
 
 struct weights {

@@ -4,8 +4,8 @@
 #include <bit>
 #include <complex>
 #include <selfpred/ema.hpp>
-#include <selfpred/host/operations.hpp>
 #include <selfpred/schedule/constant.hpp>
+#include <selfpred/strided/operations.hpp>
 
 #include "support/allocations.hpp"
 #include "support/catch.hpp"

@@ -2,8 +2,8 @@
 #include <complex>
 #include <map>
 #include <selfpred/ema.hpp>
-#include <selfpred/host/operations.hpp>
 #include <selfpred/schedule/constant.hpp>
+#include <selfpred/strided/operations.hpp>
 
 #include "support/catch.hpp"
 #include "support/dense.hpp"

@@ -2,11 +2,11 @@
 // Which steps update: the caller's steps, update_every, start_after, what gaps do.
 #include <cmath>
 #include <selfpred/ema.hpp>
-#include <selfpred/host/operations.hpp>
 #include <selfpred/schedule/compose.hpp>
 #include <selfpred/schedule/constant.hpp>
 #include <selfpred/schedule/cosine.hpp>
 #include <selfpred/schedule/power.hpp>
+#include <selfpred/strided/operations.hpp>
 
 #include "support/catch.hpp"
 #include "support/dense.hpp"

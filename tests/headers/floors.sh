@@ -13,7 +13,8 @@ function floor_of(header) {
   if (header == "executor.hpp") return 0.5
   if (header ~ "^(threads|view|concepts|scalars|ops)\\.hpp$") return 1
   if (header ~ "^checkpoint/") return 7
-  if (header ~ "^(host|adapters)/") return header ~ "^host/(array|element|loss_rows|operations|reference|rows|shaped|walk)\\.hpp$" ? 1 : 7
+  if (header ~ "^strided/[^/]+\\.hpp$") return 1
+  if (header ~ "^(host|adapters)/") return 7
   if (header ~ "^((model|members|stop_gradient|workspace)|schedule/[^/]+)\\.hpp$") return 2
   if (header ~ "^optimizer/[^/]+\\.hpp$") return 2
   if (header ~ "^linalg/(pole_tables|filters)\\.hpp$") return header ~ "filters" ? 2.2 : 2.1  # numbers alone
@@ -27,7 +28,7 @@ function floor_of(header) {
   if (header == "selfpred.hpp") return 6
   return -1
 }
-# Neighbours on one floor: view, then concepts, scalars and ops, then what is std-only in host; what the others of a folder share; and the
+# Neighbours on one floor: view, then concepts, scalars and ops, then strided memory; what the others of a folder share; and the
 # tower among itself.
 function neighbours(header, other) {
   if (floor_of(header) != floor_of(other)) return 0
@@ -47,7 +48,7 @@ function tier(header) {
   return header ~ "/diagnostics/diagnostics" ? 3 : header ~ "/(spectrum|collapse_alarm)\\." ? 0 : header ~ "/(decompose|scatter)\\." ? 1 : 2
 }
 function storey(header) { return index("policy options kernels plan names leaf state swap checksum posthoc ema profiles", stem(header)) }
-function rank(header) { return header ~ "/host/" ? 100 : index("view concepts scalars ops", stem(header)) }
+function rank(header) { return header ~ "/strided/" ? 100 : index("view concepts scalars ops", stem(header)) }
 function stem(header) { sub(/.*\//, "", header); sub(/\.hpp$/, "", header); return header }
 function wrong(text) { print FILENAME ":" FNR ": " text; failed = 1 }
 
@@ -77,7 +78,7 @@ END {
     for (i in list) if (!index(seen, " " list[i] " ")) { seen = seen list[i] " "; front = front includes[list[i]] }
   }
   for (i = 1; i <= count; ++i)
-    if (floor_of(headers[i]) < 6 && floor_of(headers[i]) != 2.5 && headers[i] !~ "/host/" && !index(seen, " " headers[i] " ")) {
+    if (floor_of(headers[i]) < 6 && floor_of(headers[i]) != 2.5 && headers[i] !~ "/strided/shaped" && !index(seen, " " headers[i] " ")) {
       print headers[i] ": is not reached from selfpred/selfpred.hpp"; failed = 1
     }
   print (failed ? "the floors do not hold" : count " headers stand on their floors")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The loss of a linear prediction as one operation: the numbers of its pieces, in any order of memory.
-#include <selfpred/host/array.hpp>
 #include <selfpred/loss.hpp>
+#include <selfpred/strided/array.hpp>
 
 #include "support/catch.hpp"
 #include "support/latents.hpp"

@@ -170,7 +170,7 @@ def main():
         shutil.copytree(ROOT / "include", folder / "include")
         bug.apply(folder / "include")
         own = objects
-        if bug.header in ("host/engine.hpp", "host/solve.hpp", "host/eigh.hpp", "host/leaf.hpp", "host/loss_rows.hpp", "host/panels.hpp",
+        if bug.header in ("host/engine.hpp", "host/solve.hpp", "host/eigh.hpp", "host/leaf.hpp", "strided/loss_rows.hpp", "host/panels.hpp",
                           "host/prediction.hpp", "host/products.hpp", "host/squares.hpp", "threads.hpp"):
             own = builder.common(folder / "include", folder)  # these are instantiated there
         state, text = builder.run(bug.test, folder / "include", folder, own)

@@ -2,7 +2,7 @@
 // The laws must hold on good adapters and catch bad ones: one deliberate fault each. Eigen and host arrays, with all
 // capabilities, are in host/eigh.test.cpp.
 #include <algorithm>
-#include <selfpred/host/operations.hpp>
+#include <selfpred/strided/operations.hpp>
 #include <selfpred/testing/conformance.hpp>
 
 #include "support/opaque.hpp"

@@ -9,7 +9,7 @@
 // and is shallowly const: copies are handles, and results are host_array. Needs only the standard library; products need
 // <selfpred/host/solve.hpp> as well.
 #pragma once
-#include <selfpred/host/operations.hpp>
+#include <selfpred/strided/operations.hpp>
 
 namespace selfpred {
 namespace detail {

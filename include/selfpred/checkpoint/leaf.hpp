@@ -3,8 +3,8 @@
 #pragma once
 #include <functional>
 #include <selfpred/checkpoint/elements.hpp>
-#include <selfpred/host/operations.hpp>
 #include <selfpred/ops.hpp>
+#include <selfpred/strided/operations.hpp>
 
 namespace selfpred {
 

@@ -5,9 +5,9 @@
 #include <charconv>
 #include <selfpred/checkpoint/elements.hpp>
 #include <selfpred/checkpoint/file.hpp>
-#include <selfpred/host/array.hpp>
-#include <selfpred/host/operations.hpp>
 #include <selfpred/ops.hpp>
+#include <selfpred/strided/array.hpp>
+#include <selfpred/strided/operations.hpp>
 
 namespace selfpred {
 

@@ -3,7 +3,7 @@
 #pragma once
 #include <selfpred/algorithm.hpp>
 #include <selfpred/ema/options.hpp>
-#include <selfpred/host/element.hpp>
+#include <selfpred/strided/element.hpp>
 
 namespace selfpred::detail {
 

@@ -3,7 +3,7 @@
 #pragma once
 #include <selfpred/algorithm.hpp>
 #include <selfpred/ema/kernels.hpp>
-#include <selfpred/host/operations.hpp>
+#include <selfpred/strided/operations.hpp>
 
 namespace selfpred::detail {
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <selfpred/algorithm.hpp>
 #include <selfpred/ema/names.hpp>
-#include <selfpred/host/operations.hpp>
+#include <selfpred/strided/operations.hpp>
 
 namespace selfpred {
 

@@ -2,7 +2,7 @@
 // Ordinary products of float and double by a BLAS, where SELFPRED_WITH_BLAS is defined; host/engine.hpp then takes them.
 #pragma once
 #include <limits>
-#include <selfpred/host/operations.hpp>
+#include <selfpred/strided/operations.hpp>
 #include <vector>
 
 namespace selfpred::detail {

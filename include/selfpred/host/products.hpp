@@ -2,8 +2,8 @@
 // Products of host memory in panels, those with a symmetric result by one triangle.
 #pragma once
 #include <algorithm>
-#include <selfpred/host/operations.hpp>
 #include <selfpred/host/panels.hpp>
+#include <selfpred/strided/operations.hpp>
 #include <selfpred/threads.hpp>
 #include <utility>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The loops of a fused pass: one element of every stream at a time, whatever the streams are.
 #pragma once
-#include <selfpred/host/element.hpp>
+#include <selfpred/strided/element.hpp>
 #include <selfpred/view.hpp>
 #include <utility>
 

@@ -2,7 +2,7 @@
 // Several tensors of one shape in host memory, walked together: the streams of one tensor of a fused pass.
 #pragma once
 #include <selfpred/algorithm.hpp>
-#include <selfpred/host/operations.hpp>
+#include <selfpred/strided/operations.hpp>
 
 namespace selfpred::detail {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The normalised loss and its gradient over host rows in two passes: three sums a row, then the gradient.
 #pragma once
-#include <selfpred/host/rows.hpp>
+#include <selfpred/strided/rows.hpp>
 #include <selfpred/threads.hpp>
 
 namespace selfpred::detail {

@@ -9,7 +9,7 @@
 // `values` is a std::vector, row-major.
 #pragma once
 #include <array>
-#include <selfpred/host/operations.hpp>
+#include <selfpred/strided/operations.hpp>
 #include <span>
 
 namespace selfpred {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <selfpred/host/array.hpp>
-#include <selfpred/host/operations.hpp>
+#include <selfpred/strided/array.hpp>
+#include <selfpred/strided/operations.hpp>
 
 #include "support/dense.hpp"
 

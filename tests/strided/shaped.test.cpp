@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <list>
 #include <selfpred/ema.hpp>
-#include <selfpred/host/shaped.hpp>
 #include <selfpred/schedule/constant.hpp>
+#include <selfpred/strided/shaped.hpp>
 
 #include "support/allocations.hpp"
 #include "support/dense.hpp"

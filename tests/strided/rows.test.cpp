@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Row normalisation and its adjoint, in both orders and across the edges of the row blocks.
-#include <selfpred/host/operations.hpp>
+#include <selfpred/strided/operations.hpp>
 
 #include "support/dense.hpp"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <cstdint>
 #include <limits>
-#include <selfpred/host/operations.hpp>
+#include <selfpred/strided/operations.hpp>
 
 #include "support/dense.hpp"
 

@@ -2,7 +2,7 @@
 // Elementwise work over every kind of stride: each element is met once, whatever the merging and tiling.
 #include <array>
 #include <numeric>
-#include <selfpred/host/operations.hpp>
+#include <selfpred/strided/operations.hpp>
 
 #include "support/dense.hpp"
 
