@@ -24,10 +24,10 @@ struct panels : panel_squares<S> {
 #endif
     return x;
   }
-  // s = sum_k a(:, k) b(k, :). T panels of a lie `as` apart.
-  template <int T, int W>
-  SELFPRED_INLINE void accumulate(index k, S const* a, index as, S const* b, vec (&s)[T * parts][W]) {
-    constexpr int v = T * parts;
+  // s = sum_k a(:, k) b(k, :). T panels of a lie `as` apart; of each, as many rows as s has.
+  template <int T, int v, int W>
+  SELFPRED_INLINE void accumulate(index k, S const* a, index as, S const* b, vec (&s)[v][W]) {
+    constexpr int each = v / T;
     for (int i = 0; i < v; ++i)
       for (int j = 0; j < W; ++j) s[i][j] = vec{};
     S const* p[T];
@@ -35,7 +35,7 @@ struct panels : panel_squares<S> {
     for (; k > 0; --k) {
       vec x[v];
 #pragma GCC unroll 16
-      for (int i = 0; i < v; ++i) x[i] = in_register(reinterpret_cast<vec const*>(p[i / parts])[i % parts]);
+      for (int i = 0; i < v; ++i) x[i] = in_register(reinterpret_cast<vec const*>(p[i / each])[i % each]);
 #pragma GCC unroll 16
       for (int j = 0; j < W; ++j) {
         S const y = b[j];
@@ -47,14 +47,14 @@ struct panels : panel_squares<S> {
       b += rows;
     }
   }
-  // c = that sum, or its negative, added or subtracted. T panels of c lie `cs` apart.
-  template <int T, int W = wide>
+  // c = that sum, or its negative, added or subtracted. T panels of c lie `cs` apart; `each` vectors of each.
+  template <int T, int W = wide, int each = parts>
   SELFPRED_INLINE void tile(index k, S const* a, index as, S const* b, S* c, index cs, into how) {
-    vec s[T * parts][W];
+    vec s[T * each][W];
     accumulate<T>(k, a, as, b, s);
 #pragma GCC unroll 16
-    for (int i = 0; i < T * parts; ++i) {
-      vec* const o = reinterpret_cast<vec*>(c + i / parts * cs) + i % parts;
+    for (int i = 0; i < T * each; ++i) {
+      vec* const o = reinterpret_cast<vec*>(c + i / each * cs) + i % each;
       if (how == into::set)
 #pragma GCC unroll 16
         for (int j = 0; j < W; ++j) o[j * parts] = s[i][j];
@@ -114,7 +114,14 @@ struct panels : panel_squares<S> {
   /// Panels p, ..., p + T - 1 of c from column `from` to the diagonal. Above it, its squares hold anything afterwards.
   template <int T>
   static void trapezoid(index k, S const* a, S const* b, index s, S* c, index cs, index p, index from, into how) {
-    strip<T>(k, a + p * s, s, b, s, c + p * cs, cs, from, (p + 1) * rows, how);
+    constexpr int half = rows / 2;
+    constexpr bool halves = parts > 1 && 2 * wide <= half;  // of the square on the diagonal, a quarter is above it
+    index const end = (p + 1) * rows - halves * half;
+    strip<T>(k, a + p * s, s, b, s, c + p * cs, cs, from, end, how);
+    if constexpr (halves)
+      for (index j = half; j < rows; j += 2 * wide)
+        tile<1, 2 * wide, parts / 2>(k, a + p * s + half, s, b + p * s + j, c + p * cs + p * square + j * rows + half,
+                                     cs, how);
     if constexpr (T > 1) trapezoid<T - 1>(k, a, b, s, c, cs, p + 1, (p + 1) * rows, how);
   }
   /// f(p, T): the panels from p on, as many at once as a tile takes.
