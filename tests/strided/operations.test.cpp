@@ -10,26 +10,17 @@ using namespace selfpred_tests;
 using ops = sp::host_operations<float>;
 using Catch::Matchers::WithinRel;
 
-namespace {
-template <class S>
-sp::host_array<S> array(dense const& d) {
-  sp::host_array<S> a(sp::shape(d.rows, d.cols));
-  sp::copy_in(d.v, a);
-  return a;
-}
-}  // namespace
-
 TEST_CASE("host: axpby reads y only where b is not 0", "[host]") {
   dense const a = eighths(7, 5, 1), b = eighths(7, 5, 2);
-  auto const x = array<float>(a);
+  auto const x = host_values<float>(a);
   for (double s : {0.0, 1.0, -0.5})
     for (double t : {0.0, 1.0, 2.0}) {
-      auto y = array<float>(b);
+      auto y = host_values<float>(b);
       sp::axpby(s, x, t, y);
       expect_equal("axpby", read(y), combination(s, a, t, b));
     }
   for (double poison : {double(NAN), double(INFINITY)}) {
-    auto y = array<float>(dense(7, 5, poison));
+    auto y = host_values<float>(dense(7, 5, poison));
     sp::axpby(2.0, x, 0.0, y);
     expect_equal("b = 0", read(y), combination(2, a, 0, b));
     // the strided loop as well
@@ -42,7 +33,7 @@ TEST_CASE("host: axpby reads y only where b is not 0", "[host]") {
 
 TEST_CASE("host: axpby with x and y the same object", "[host]") {
   dense const a = eighths(6, 6, 3);
-  auto x = array<float>(a);
+  auto x = host_values<float>(a);
   sp::axpby(0.5, x, 0.25, x);
   expect_equal("y <- 0.75 y", read(x), combination(0.75, a, 0, a));
   sp::axpby(2.0, x, 0.0, x);
@@ -73,7 +64,7 @@ TEST_CASE("host: dot of tensors of different order", "[host]") {
 
 TEST_CASE("host: lerp has x = y as exact fixed point, and w = 1 copies", "[host]") {
   dense const a = uniform(40, 25, 6);
-  auto const x = array<float>(a);
+  auto const x = host_values<float>(a);
   for (double w : {1e-4, 0.004, 1.0 / 3, 0.99, 1.0, 0.0}) {
     auto y = x;
     for (int k = 0; k < 50; ++k) sp::lerp(w, x, y);
@@ -85,7 +76,7 @@ TEST_CASE("host: lerp has x = y as exact fixed point, and w = 1 copies", "[host]
     sp::lerp(1.0, x, y);
     CHECK(y.values == x.values);
   }
-  auto y = array<float>(dense(40, 25, 2));
+  auto y = host_values<float>(dense(40, 25, 2));
   sp::lerp(0.25, x, y);
   expect_near("lerp", read(y), combination(0.25, a, 0.75, dense(40, 25, 2)), 3e-7);
   sp::host_array<float> wide(sp::shape(40, 50), 2);
@@ -95,14 +86,14 @@ TEST_CASE("host: lerp has x = y as exact fixed point, and w = 1 copies", "[host]
 }
 
 TEST_CASE("host: sums are wider than the tensor", "[host]") {
-  auto const one = array<float>(dense(2, 2, 1)), tiny = array<float>(dense(2, 2, 0x1p-30));
+  auto const one = host_values<float>(dense(2, 2, 1)), tiny = host_values<float>(dense(2, 2, 0x1p-30));
   auto sum = sp::accumulator(one, sp::shape(2, 2));
   static_assert(std::same_as<decltype(sum), sp::host_array<double>>);
   std::fill(sum.values.begin(), sum.values.end(), NAN);
   sp::accumulate(1.0, one, 0.0, sum);  // b = 0: a NaN in the sum does not survive
   for (int k = 0; k < 1024; ++k) sp::accumulate(1.0, tiny, 1.0, sum);
   CHECK(sum.values[3] == 1 + 0x1p-20);
-  auto y = array<float>(dense(2, 2, NAN));
+  auto y = host_values<float>(dense(2, 2, NAN));
   sp::narrow(0.5, sum, y);
   CHECK(y.values[0] == 0.5f + 0x1p-21f);
 }
@@ -112,14 +103,14 @@ TEST_CASE("host: scale_rows and add_diagonal on matrices that are not square", "
   dense expected = a;
   for (sp::index i = 0; i < 70; ++i)
     for (sp::index j = 0; j < 3; ++j) expected(i, j) *= w(i, 0);
-  auto const x = array<float>(a), weights = array<float>(w);
-  auto y = array<float>(dense(70, 3, NAN));
+  auto const x = host_values<float>(a), weights = host_values<float>(w);
+  auto y = host_values<float>(dense(70, 3, NAN));
   ops::scale_rows(sp::tensor_traits<sp::host_array<float>>::view(weights),
                   sp::tensor_traits<sp::host_array<float>>::view(x), sp::tensor_traits<sp::host_array<float>>::view(y));
   expect_equal("scale_rows", read(y), expected);
   dense diagonal = a;
   for (sp::index i = 0; i < 3; ++i) diagonal(i, i) += 0.5;
-  auto z = array<float>(a);
+  auto z = host_values<float>(a);
   sp::add_diagonal(0.5, z);
   expect_equal("add_diagonal", read(z), diagonal);
 }
@@ -146,7 +137,8 @@ TEST_CASE("host: overlaps", "[host]") {
 }
 
 TEST_CASE("host: errors name the verb, what was got and what was expected", "[host]") {
-  auto x = array<float>(dense(2, 3)), y = array<float>(dense(3, 2)), square = array<float>(dense(3, 3));
+  auto x = host_values<float>(dense(2, 3)), y = host_values<float>(dense(3, 2)),
+       square = host_values<float>(dense(3, 3));
   std::vector<double> five(5);
   using error = sp::shape_error;
   CHECK(thrown<error>([&] { sp::axpby(1.0, x, 0.0, y); }) == "selfpred: the shape of y is 3 x 2, expected 2 x 3");
@@ -190,24 +182,25 @@ TEMPLATE_TEST_CASE("host: reference path without Eigen", "[host]", long double, 
   using S = TestType;
   static_assert(sp::matrix<sp::host_array<S>>);
   dense const a = eighths(5, 3, 1), b = eighths(3, 4, 2), c = eighths(5, 4, 3);
-  auto const x = array<S>(a), y = array<S>(b), xt = array<S>(a.transposed()), yt = array<S>(b.transposed());
+  auto const x = host_values<S>(a), y = host_values<S>(b), xt = host_values<S>(a.transposed()),
+             yt = host_values<S>(b.transposed());
   for (auto p : {sp::op::none, sp::op::transpose})
     for (auto q : {sp::op::none, sp::op::transpose}) {
-      auto z = array<S>(c);
+      auto z = host_values<S>(c);
       sp::gemm(0.5, p == sp::op::none ? x : xt, p, q == sp::op::none ? y : yt, q, 2.0, z);
       expect_equal("gemm", read(z), product(0.5, a, sp::op::none, b, sp::op::none, 2, c));
-      z = array<S>(dense(5, 4, NAN));
+      z = host_values<S>(dense(5, 4, NAN));
       sp::gemm(1.0, p == sp::op::none ? x : xt, p, q == sp::op::none ? y : yt, q, 0.0, z);
       expect_equal("gemm, b = 0", read(z), product(1, a, sp::op::none, b, sp::op::none));
     }
-  auto g = array<S>(dense(3, 3, NAN));
+  auto g = host_values<S>(dense(3, 3, NAN));
   sp::gemm_symmetric(1.0, x, sp::op::transpose, x, sp::op::none, 0.0, g);
   expect_equal("gemm_symmetric", read(g), product(1, a, sp::op::transpose, a, sp::op::none));
-  auto h = array<S>(a);
+  auto h = host_values<S>(a);
   sp::axpby(2.0, x, -1.0, h);
   expect_equal("axpby", read(h), a);
   CHECK(sp::dot(x, x) == inner(a, a));
-  auto n = array<S>(dense(5, 3, NAN));
+  auto n = host_values<S>(dense(5, 3, NAN));
   sp::normalize_rows(1e-12, x, n);
   expect_near("normalize_rows", read(n), normalized(a, 1e-12), 1e-14);
 }

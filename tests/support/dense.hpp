@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <selfpred/ops.hpp>
+#include <selfpred/strided/array.hpp>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,13 @@ struct dense {
     return t;
   }
 };
+
+template <class S>
+selfpred::host_array<S> host_values(dense const& d) {
+  selfpred::host_array<S> a(selfpred::shape(d.rows, d.cols));
+  selfpred::copy_in(d.v, a);
+  return a;
+}
 
 /// splitmix64: the same numbers on every machine and standard library.
 inline std::uint64_t next_random(std::uint64_t& state) {
